@@ -1,0 +1,132 @@
+/**
+ * The calls a window, the console or a script can make: one table of name -> request and reply schema. Types are inferred
+ * from it; a host must have a handler for every name (`Handlers`), and a message that does not fit is refused by `dispatch`.
+ */
+import * as z from 'zod';
+import { endpointId, snapshot, verdict } from './model.ts';
+
+const nothing = z.strictObject({});
+const sessionIds = z.array(z.number().int().positive()).min(1).max(10_000);
+const withinMs = z.number().int().min(0).max(3_600_000).default(30_000);
+const connectionUrl = z.string().min(1).max(4096);
+
+/** Every call. Requests refuse unknown keys. */
+export const calls = {
+  /** Everything at once; also the answer to a gap in the deltas' sequence. */
+  snapshot: { request: nothing, reply: snapshot },
+
+  /**
+   * Adds or changes one line of the endpoint map. `url` is `postgresql://user@host:port/database`; a password in it, or in
+   * `password`, replaces the stored one; without either the stored one is kept if host, port and user stay the same.
+   * `replaces` renames. Live sessions stay where they are until they are moved.
+   */
+  'endpoints.save': {
+    request: z.strictObject({
+      id: endpointId,
+      url: connectionUrl,
+      password: z.string().max(1024).optional(),
+      replaces: endpointId.optional(),
+      makeDefault: z.boolean().optional(),
+    }),
+    /** `stranded`: sessions of this endpoint that are still on its former backend; the window offers to move them. */
+    reply: z.object({ id: endpointId, backend: z.string(), stranded: z.array(z.number().int().positive()) }),
+  },
+  /** Removes a line; refused (`in_use`) while sessions belong to it. */
+  'endpoints.remove': { request: z.strictObject({ id: endpointId }), reply: nothing },
+  /** Dials a backend, logs in and says what it found; never throws for a backend that is down. */
+  'endpoints.test': {
+    request: z.strictObject({ url: connectionUrl, password: z.string().max(1024).optional(), id: endpointId.optional() }),
+    reply: z.object({
+      ok: z.boolean(),
+      /** What was found or what went wrong, in words. */
+      message: z.string(),
+      hint: z.string().nullable(),
+      serverVersion: z.string().nullable(),
+      ms: z.number().nonnegative(),
+    }),
+  },
+  /** Asks the backend of an endpoint again; the row's status follows. */
+  'endpoints.check': { request: z.strictObject({ id: endpointId }), reply: nothing },
+
+  /** The verdict per session, without side effects; sessions that are gone are missing in the reply. */
+  preflight: {
+    request: z.strictObject({ sessionIds, to: endpointId }),
+    reply: z.object({ verdicts: z.array(verdict) }),
+  },
+  /** Starts moving sessions; returns at once, progress comes as events. */
+  migrate: {
+    request: z.strictObject({ sessionIds, to: endpointId, withinMs }),
+    reply: z.object({ operationId: z.number().int().positive() }),
+  },
+  /** Stops those transfers of an operation that can still be stopped (everything before the pause). */
+  'operation.cancel': { request: z.strictObject({ operationId: z.number().int().positive() }), reply: nothing },
+
+  /** Ends a session with FATAL 57P01. */
+  'session.close': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },
+
+  /** Starts the two demo servers and maps them as `ep-a` and `ep-b`. */
+  'demo.start': { request: nothing, reply: nothing },
+  'demo.stop': { request: nothing, reply: nothing },
+  'demo.workload': { request: z.strictObject({ on: z.boolean() }), reply: nothing },
+} as const;
+
+export type CallName = keyof typeof calls;
+/** What a caller passes: defaults may be left out. */
+export type CallRequest<N extends CallName> = z.input<(typeof calls)[N]['request']>;
+/** What a handler receives: defaults filled in. */
+export type CallParsed<N extends CallName> = z.output<(typeof calls)[N]['request']>;
+export type CallReply<N extends CallName> = z.output<(typeof calls)[N]['reply']>;
+/** One function per call; a missing one is a compile error. Handlers throw `CallError` for what the user can understand. */
+export type Handlers = { [N in CallName]: (request: CallParsed<N>) => Promise<CallReply<N>> | CallReply<N> };
+
+/** An error as it crosses the border: `code` is stable, `message` is for the user. */
+export const callFailure = z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() });
+export type CallFailure = z.infer<typeof callFailure>;
+
+/** Thrown by a handler for a refusal that the user is to read. */
+export class CallError extends Error {
+  readonly code: string;
+  readonly hint: string | null;
+  constructor(code: string, message: string, hint: string | null = null) {
+    super(message);
+    this.name = 'CallError';
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** What `dispatch` answers: the same over IPC and WebSocket. */
+export type CallResult = { ok: true; reply: unknown } | { ok: false; error: CallFailure };
+
+/**
+ * Validates a raw request, calls its handler, validates the reply. Never throws: unknown names, requests that do not fit and
+ * handler errors all become a failure; an unexpected error is reported to `onUnexpected` and crosses as `internal`.
+ */
+export async function dispatch(
+  handlers: Handlers,
+  name: unknown,
+  raw: unknown,
+  onUnexpected: (error: unknown) => void,
+): Promise<CallResult> {
+  if (typeof name !== 'string' || !Object.hasOwn(calls, name)) {
+    return failure('unknown_call', `There is no call named ${JSON.stringify(name)}.`);
+  }
+  const call = name as CallName;
+  const request = calls[call].request.safeParse(raw);
+  if (!request.success) return failure('invalid_request', z.prettifyError(request.error));
+  try {
+    const handler = handlers[call] as (request: unknown) => unknown;
+    const reply = calls[call].reply.safeParse(await handler(request.data));
+    if (reply.success) return { ok: true, reply: reply.data };
+    onUnexpected(new Error(`reply of ${call} does not fit the contract: ${z.prettifyError(reply.error)}`));
+    return failure('internal', `The host answered ${call} in a form this window does not understand.`);
+  } catch (error) {
+    if (error instanceof CallError) return { ok: false, error: { code: error.code, message: error.message, hint: error.hint } };
+    onUnexpected(error);
+    return failure('internal', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function failure(code: string, message: string): CallResult {
+  return { ok: false, error: { code, message, hint: null } };
+}

@@ -1,0 +1,3 @@
+export * from './model.ts';
+export * from './calls.ts';
+export * from './events.ts';

