@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * The real `electron` package starts a download when it is resolved outside Electron, so no test may ever reach it: the name
+ * stands for the stand-in, and should something resolve the package all the same, the override below keeps it off the network.
+ */
+const alias = { electron: fileURLToPath(new URL('./fakes/electron.ts', import.meta.url)) };
+const env = { ELECTRON_OVERRIDE_DIST_PATH: '/nonexistent' };
+
+/** Worst-case times of tests that start real servers, in milliseconds. */
+const withServers = { testTimeout: 60_000, hookTimeout: 120_000 };
+
+export default defineConfig({
+  root,
+  test: {
+    maxWorkers: 2,
+    projects: [
+      { root, resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'], env, testTimeout: 10_000 } },
+      { root, resolve: { alias }, test: { name: 'postgres', include: ['test/postgres/**/*.test.ts'], env, ...withServers } },
+      {
+        root,
+        resolve: { alias },
+        test: { name: 'soak', include: ['test/soak/**/*.test.ts'], env, testTimeout: 1_800_000, hookTimeout: 120_000 },
+      },
+      { root, test: { name: 'package', include: ['test/package/**/*.test.ts'], env, ...withServers } },
+    ],
+  },
+});
