@@ -1,9 +1,9 @@
 /**
  * The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it (manual, "SASL Authentication").
  *
- * Own code, because no kept library fits: the one inside node-postgres is an internal file (`lib/crypto/sasl`) of
- * that driver, without limits or a key cache; `scram` packages on npm are unmaintained or bound to MongoDB's or XMPP's framing; `saslmechanisms` only
- * dispatches. Primitives are Node's, SASLprep is a library.
+ * Own code, because no kept library fits: the one inside node-postgres is an internal file (`lib/crypto/sasl`) of that
+ * driver, without limits or a key cache; `sasl-scram-sha-1` and `@xmpp/sasl-scram-sha-1` speak SHA-1 only; `saslmechanisms`
+ * only dispatches. Primitives are Node's, SASLprep is a library.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { AuthFailure } from './failure.ts';

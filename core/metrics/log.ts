@@ -1,0 +1,42 @@
+/** The event log: what happened, in words, the last few hundred lines of it. */
+import type { LogEntry } from '../contract/index.ts';
+
+/** A ring of the newest entries. Ids rise by one and are never reused, so a reader sees what it missed. */
+export class EventLog {
+  readonly #capacity: number;
+  readonly #now: () => number;
+  #entries: LogEntry[] = [];
+  #nextId = 1;
+  readonly #listeners = new Set<(entry: LogEntry) => void>();
+
+  constructor(capacity = 500, now: () => number = Date.now) {
+    this.#capacity = capacity;
+    this.#now = now;
+  }
+
+  /** Adds a line. `code` is stable (`backend_lost`, …); `message` is for people and never holds a secret. */
+  add(level: LogEntry['level'], code: string, message: string, sessionId: number | null = null): LogEntry {
+    const entry: LogEntry = { id: this.#nextId++, at: this.#now(), level, code, message, sessionId };
+    this.#entries.push(entry);
+    // Trimmed in blocks: shifting the array for every line would make a busy log quadratic.
+    if (this.#entries.length >= this.#capacity * 2) this.#entries = this.#entries.slice(-this.#capacity);
+    for (const listener of this.#listeners) listener(entry);
+    return entry;
+  }
+
+  /** The newest entries, newest last, at most the capacity. */
+  list(): LogEntry[] {
+    return this.#entries.slice(-this.#capacity);
+  }
+
+  /** Entries with an id above `id`, as far as they are still held. */
+  since(id: number): LogEntry[] {
+    return this.list().filter((entry) => entry.id > id);
+  }
+
+  /** Calls `listener` for each new entry; returns the function that stops it. Listeners must not throw. */
+  onEntry(listener: (entry: LogEntry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
