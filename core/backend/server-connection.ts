@@ -1,0 +1,264 @@
+/**
+ * One connection to a backend, after the login. It hands incoming bytes to whoever owns it at the moment (`sink`): the pool, a
+ * session's response processor, or an exchange of the proxy's own.
+ */
+import net from 'node:net';
+import { Server } from '../wire/codes.ts';
+import { readErrorFields } from '../wire/errors.ts';
+import { MessageReader, readCString, type Message } from '../wire/message-reader.ts';
+import { cancelRequest, terminateMessage } from '../wire/messages.ts';
+
+/** Where a backend listens. `id` is `host:port`. */
+export interface BackendAddress {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The connection ended although somebody still needed it; `message` says what the server said last, if anything. */
+export class ServerLost extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ServerLost';
+  }
+}
+
+/** An exchange had no complete answer in time. */
+export class ExchangeDeadline extends Error {
+  constructor(deadlineMs: number) {
+    super(`no answer within ${deadlineMs} ms`);
+    this.name = 'ExchangeDeadline';
+  }
+}
+
+/** Own messages sent to a server and the answer to them. */
+export interface Exchange {
+  /** All messages but ParameterStatus, notices and notifications, ReadyForQuery included. Rejects with `ServerLost` or `ExchangeDeadline`. */
+  readonly answer: Promise<Message[]>;
+  /** Settles when the last answer is in or the connection is gone, also after a missed deadline; never rejects. */
+  readonly quiet: Promise<void>;
+}
+
+/** What an owner hears from its server connection. */
+export interface ServerOwner {
+  /** Bytes from the server. */
+  onServerData(chunk: Buffer): void;
+  /** The server's socket can take more again. */
+  onServerDrain(): void;
+  /** The connection is gone; called once. */
+  onServerClosed(reason: string): void;
+}
+
+const CANCEL_DEADLINE_MS = 10_000;
+const GOODBYE_MS = 1_000;
+let nextId = 1;
+
+/** A logged-in connection to a backend. Created by `dial` only. */
+export class ServerConnection {
+  readonly id = nextId++;
+  readonly openedAt = Date.now();
+  readonly backend: BackendAddress;
+  readonly database: string;
+  readonly role: string;
+  /** Identity of the startup parameters it was opened with: what RESET returns to. */
+  readonly startupKey: string;
+  /** The server's own process id and secret; never shown to a client. */
+  readonly pid: number;
+  /** Last reported value of every ParameterStatus. */
+  readonly parameters: Map<string, string>;
+  /** Cancel requests on their way; while there are any, the connection may not change hands (pooling.md 4, rule 2). */
+  cancelsInFlight = 0;
+  /** Called when the last cancel on its way has arrived. */
+  onCancelsSettled: (() => void) | null = null;
+  readonly #secret: Buffer;
+  readonly #socket: net.Socket;
+  #owner: ServerOwner | null = null;
+  #collect: ((chunk: Buffer) => void) | null = null;
+  #abandonExchange: ((error: Error) => void) | null = null;
+  #closedReason: string | null = null;
+
+  constructor(
+    socket: net.Socket,
+    login: {
+      backend: BackendAddress;
+      database: string;
+      role: string;
+      startupKey: string;
+      pid: number;
+      secret: Buffer;
+      parameters: Map<string, string>;
+    },
+  ) {
+    this.#socket = socket;
+    this.backend = login.backend;
+    this.database = login.database;
+    this.role = login.role;
+    this.startupKey = login.startupKey;
+    this.pid = login.pid;
+    this.#secret = login.secret;
+    this.parameters = login.parameters;
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#collect !== null) this.#collect(chunk);
+      else this.#owner?.onServerData(chunk);
+    });
+    socket.on('drain', () => this.#owner?.onServerDrain());
+    socket.on('error', (error) => this.#closed(error.message));
+    socket.on('end', () => this.#closed('the server closed the connection'));
+    socket.on('close', () => this.#closed('the connection was closed'));
+  }
+
+  get isOpen(): boolean {
+    return this.#closedReason === null;
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+
+  /** Gives the connection to an owner, who hears everything from now on. */
+  setOwner(owner: ServerOwner | null): void {
+    this.#owner = owner;
+  }
+
+  /** False when the socket's buffer is full: wait for `onServerDrain`. */
+  write(bytes: Buffer): boolean {
+    return this.#socket.write(bytes);
+  }
+
+  get needsDrain(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
+  /**
+   * Sends own messages and collects the answer up to the `readyCount`-th ReadyForQuery. Only one exchange at a time, and only
+   * while no client message is outstanding. Notifications go to `onNotification` (they belong to the client), notices are
+   * dropped, ParameterStatus updates `parameters`. After a missed deadline the answer is still swallowed: see `quiet`.
+   */
+  exchange(
+    frames: Buffer,
+    readyCount: number,
+    options: { deadlineMs: number; onNotification?: (body: Buffer) => void },
+  ): Exchange {
+    if (this.#collect !== null) throw new Error('an exchange is already under way');
+    const reader = new MessageReader();
+    const messages: Message[] = [];
+    let readyLeft = readyCount;
+    let settleQuiet = (): void => {};
+    const quiet = new Promise<void>((resolve) => (settleQuiet = resolve));
+    const answer = new Promise<Message[]>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new ExchangeDeadline(options.deadlineMs)), options.deadlineMs);
+      const finish = (error: Error | null): void => {
+        clearTimeout(timer);
+        this.#collect = null;
+        this.#abandonExchange = null;
+        if (error === null) resolve(messages);
+        else reject(error);
+        settleQuiet();
+      };
+      this.#abandonExchange = (error) => {
+        const last = messages.findLast((message) => message.type === Server.ErrorResponse);
+        finish(last === undefined ? error : new ServerLost(readErrorFields(last.body).message));
+      };
+      this.#collect = (chunk) => {
+        try {
+          reader.push(chunk);
+          for (let message = reader.next(); message !== null; message = reader.next()) {
+            if (this.#isAsynchronous(message, options.onNotification)) continue;
+            messages.push(message);
+            if (message.type === Server.ReadyForQuery && --readyLeft === 0) {
+              const rest = reader.takeRest();
+              finish(null);
+              if (rest.length > 0) this.#owner?.onServerData(rest);
+              return;
+            }
+          }
+        } catch (error) {
+          this.destroy();
+          this.#closed(error instanceof Error ? error.message : String(error));
+        }
+      };
+    });
+    if (this.#closedReason !== null) this.#abandonExchange?.(new ServerLost(this.#closedReason));
+    else this.#socket.write(frames);
+    return { answer, quiet };
+  }
+
+  #isAsynchronous(message: Message, onNotification?: (body: Buffer) => void): boolean {
+    switch (message.type) {
+      case Server.ParameterStatus:
+        this.noteParameter(message.body);
+        return true;
+      case Server.NoticeResponse:
+        return true;
+      case Server.NotificationResponse:
+        onNotification?.(message.body);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Records the body of a ParameterStatus. */
+  noteParameter(body: Buffer): void {
+    const name = readCString(body, 0);
+    this.parameters.set(name.text, readCString(body, name.end).text);
+  }
+
+  /**
+   * Asks the backend to cancel what this connection runs. `stillWanted` is asked right before the bytes go out, after the
+   * connection for it stands (pooling.md 4, rule 1). Resolves when the backend has closed that connection, or it failed.
+   */
+  cancel(stillWanted: () => boolean): Promise<void> {
+    this.cancelsInFlight++;
+    return new Promise((resolve) => {
+      const socket = net.connect({ host: this.backend.host, port: this.backend.port });
+      const timer = setTimeout(() => socket.destroy(), CANCEL_DEADLINE_MS);
+      socket.once('connect', () => {
+        if (stillWanted()) socket.write(cancelRequest(this.pid, this.#secret));
+        else socket.destroy();
+      });
+      // Without a reader the backend's end of the connection would never be seen.
+      socket.resume();
+      socket.on('error', () => {});
+      socket.once('close', () => {
+        clearTimeout(timer);
+        this.cancelsInFlight--;
+        resolve();
+        if (this.cancelsInFlight === 0) this.onCancelsSettled?.();
+      });
+    });
+  }
+
+  /** Says goodbye (Terminate) and closes; for a connection in a known, idle state. */
+  end(): void {
+    if (!this.isOpen) return;
+    this.#owner = null;
+    this.#closed('closed by the proxy');
+    this.#socket.end(terminateMessage);
+    const timer = setTimeout(() => this.#socket.destroy(), GOODBYE_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  /** Cuts the connection at once; for one in an unknown state. */
+  destroy(): void {
+    this.#socket.destroy();
+    this.#closed('closed by the proxy');
+  }
+
+  #closed(reason: string): void {
+    if (this.#closedReason !== null) return;
+    this.#closedReason = reason;
+    // A half-closed backend has nothing more to say; keeping our half open would only leak the socket.
+    if (!this.#socket.destroyed && reason !== 'closed by the proxy') this.#socket.destroy();
+    this.#abandonExchange?.(new ServerLost(reason));
+    this.#owner?.onServerClosed(reason);
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * One pool: the server connections of a backend, database and role. Session mode: a connection belongs to one session from
+ * acquire to release. Newest idle first (LIFO), so that the working set stays small; waiters first come, first served.
+ */
+import { startupKey, type Login } from '../backend/dial.ts';
+import type { ServerConnection } from '../backend/server-connection.ts';
+import { Server } from '../wire/codes.ts';
+import { query } from '../wire/messages.ts';
+
+/** What a pool needs from outside: a way to open a connection and a place to report. */
+export interface PoolHooks {
+  /** Opens a connection; rejects with `DialFailure`. */
+  dial(login: Login, signal: AbortSignal): Promise<ServerConnection>;
+  /** Something worth a line in the event log. */
+  report(level: 'info' | 'warn', code: string, message: string): void;
+}
+
+/** Nobody gave a connection back in time. */
+export class PoolExhausted extends Error {
+  readonly hint: string;
+  constructor(pool: Pool, waitedMs: number) {
+    super(`no server connection to ${pool.backend} became free within ${Math.round(waitedMs / 1000)} s: all ${pool.size} of pool ${pool.key} are in use`);
+    this.name = 'PoolExhausted';
+    this.hint = 'Raise --pool-size (and max_connections of the server), or close clients that are idle.';
+  }
+}
+
+interface Waiter {
+  readonly startupKey: string;
+  readonly since: number;
+  /** Gives it a connection, or tells it to dial one on a slot reserved for it. */
+  grant(connection: ServerConnection | null): void;
+}
+
+const RESET_DEADLINE_MS = 5_000;
+/** How long a session may wait for a server connection (PgBouncer's query_wait_timeout). */
+const WAIT_DEADLINE_MS = 120_000;
+
+/** See the head of this file. */
+export class Pool {
+  readonly backend: string;
+  readonly database: string;
+  readonly role: string;
+  readonly key: string;
+  size: number;
+  opened = 0;
+  reused = 0;
+  readonly active = new Set<ServerConnection>();
+  resetting = 0;
+  connecting = 0;
+  readonly #idle: { connection: ServerConnection; since: number }[] = [];
+  readonly #waiters: Waiter[] = [];
+  readonly #hooks: PoolHooks;
+  #closed = false;
+
+  constructor(id: { backend: string; database: string; role: string }, size: number, hooks: PoolHooks) {
+    this.backend = id.backend;
+    this.database = id.database;
+    this.role = id.role;
+    this.key = `${id.backend}/${id.database}/${id.role}`;
+    this.size = size;
+    this.#hooks = hooks;
+  }
+
+  get idle(): number {
+    return this.#idle.length;
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  /** How long the oldest waiter has been waiting, in milliseconds. */
+  get maxWaitMs(): number {
+    const oldest = this.#waiters[0];
+    return oldest === undefined ? 0 : Date.now() - oldest.since;
+  }
+
+  /** Every open connection, for listings. */
+  *connections(): Iterable<{ connection: ServerConnection; state: 'active' | 'idle' }> {
+    for (const connection of this.active) yield { connection, state: 'active' };
+    for (const { connection } of this.#idle) yield { connection, state: 'idle' };
+  }
+
+  /**
+   * A connection opened with exactly the startup parameters of `login`: an idle one, a new one, or, when the pool is full, the next one
+   * that becomes free. An idle connection with other parameters would answer RESET and SHOW with somebody else's values, so it
+   * is closed to make room instead. Rejects with `DialFailure`, `PoolExhausted`, or the signal's reason.
+   */
+  async acquire(login: Login, signal: AbortSignal): Promise<ServerConnection> {
+    signal.throwIfAborted();
+    if (this.#closed) throw new Error('the pool is closed');
+    const key = startupKey(login.startup);
+    const idle = this.#takeIdle(key);
+    if (idle !== null) return idle;
+    if (this.#makeRoom()) return this.#dial(login, signal);
+    const granted = await this.#wait(key, signal);
+    return granted ?? this.#dial(login, signal, true);
+  }
+
+  /** Takes back a connection at a safe point: resets it and keeps it. `fit` false: its state is unknown, so it is closed. */
+  release(connection: ServerConnection, fit: boolean): void {
+    if (!this.active.delete(connection)) return;
+    connection.setOwner(null);
+    if (!fit || !connection.isOpen || this.#closed) {
+      connection.destroy();
+      this.#serveWaiters();
+      return;
+    }
+    this.resetting++;
+    void this.#reset(connection).then((clean) => {
+      this.resetting--;
+      if (!clean || this.#closed) connection.end();
+      else this.#keep(connection);
+      this.#serveWaiters();
+    });
+  }
+
+  /** Closes idle connections that have been so for longer than `idleMs`. */
+  sweep(idleMs: number): void {
+    const limit = Date.now() - idleMs;
+    for (let i = this.#idle.length - 1; i >= 0; i--) {
+      const entry = this.#idle[i];
+      if (entry !== undefined && entry.since < limit) {
+        this.#idle.splice(i, 1);
+        entry.connection.end();
+      }
+    }
+  }
+
+  /** Closes every idle connection; attached ones are closed when they come back. */
+  close(): void {
+    this.#closed = true;
+    for (const { connection } of this.#idle.splice(0)) connection.end();
+  }
+
+  get isUnused(): boolean {
+    return this.active.size + this.#idle.length + this.#waiters.length + this.resetting + this.connecting === 0;
+  }
+
+  #takeIdle(key: string): ServerConnection | null {
+    const at = this.#idle.findLastIndex(({ connection }) => connection.startupKey === key);
+    if (at < 0) return null;
+    const [entry] = this.#idle.splice(at, 1);
+    if (entry === undefined) return null;
+    this.reused++;
+    this.active.add(entry.connection);
+    entry.connection.setOwner(null);
+    return entry.connection;
+  }
+
+  /** True when one more connection may be opened, closing the oldest idle one if needed. */
+  #makeRoom(): boolean {
+    if (this.active.size + this.#idle.length + this.resetting + this.connecting < this.size) return true;
+    const oldest = this.#idle.shift();
+    oldest?.connection.end();
+    return oldest !== undefined;
+  }
+
+  async #dial(login: Login, signal: AbortSignal, reserved = false): Promise<ServerConnection> {
+    if (!reserved) this.connecting++;
+    try {
+      const connection = await this.#hooks.dial(login, signal);
+      if (this.#closed || signal.aborted) {
+        connection.end();
+        signal.throwIfAborted();
+        throw new Error('the pool is closed');
+      }
+      this.opened++;
+      this.active.add(connection);
+      return connection;
+    } finally {
+      this.connecting--;
+      this.#serveWaiters();
+    }
+  }
+
+  #wait(key: string, signal: AbortSignal): Promise<ServerConnection | null> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+        const at = this.#waiters.indexOf(waiter);
+        if (at >= 0) this.#waiters.splice(at, 1);
+      };
+      const onAbort = (): void => {
+        settle();
+        reject(signal.reason as Error);
+      };
+      const waiter: Waiter = {
+        startupKey: key,
+        since: Date.now(),
+        grant: (connection) => {
+          settle();
+          resolve(connection);
+        },
+      };
+      const timer = setTimeout(() => {
+        settle();
+        reject(new PoolExhausted(this, WAIT_DEADLINE_MS));
+      }, WAIT_DEADLINE_MS);
+      signal.addEventListener('abort', onAbort);
+      this.#waiters.push(waiter);
+    });
+  }
+
+  #serveWaiters(): void {
+    for (let first = this.#waiters[0]; first !== undefined; first = this.#waiters[0]) {
+      const idle = this.#takeIdle(first.startupKey);
+      if (idle !== null) {
+        first.grant(idle);
+      } else if (this.#makeRoom()) {
+        // The slot is counted now, so that nobody takes it before the waiter wakes up.
+        this.connecting++;
+        first.grant(null);
+      } else {
+        return;
+      }
+    }
+  }
+
+  #keep(connection: ServerConnection): void {
+    this.#idle.push({ connection, since: Date.now() });
+    connection.setOwner({
+      onServerData: () => {
+        // An idle server speaks only to say goodbye (57P01) or after a configuration reload (ParameterStatus). Either way it
+        // is cheaper and safer to open a new one than to keep this one's books while nobody uses it.
+        this.#drop(connection);
+        connection.end();
+      },
+      onServerDrain: () => {},
+      onServerClosed: (reason) => {
+        this.#drop(connection);
+        this.#hooks.report('info', 'idle_server_lost', `An idle connection to ${this.key} ended: ${reason}.`);
+      },
+    });
+  }
+
+  #drop(connection: ServerConnection): void {
+    const at = this.#idle.findIndex((entry) => entry.connection === connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    this.#serveWaiters();
+  }
+
+  /**
+   * DISCARD ALL as a simple query: that also destroys the unnamed statement, which an extended one would leave
+   * (postgres-session-state.md section 5). Waits for cancels on their way, which could hit the next session's query.
+   */
+  async #reset(connection: ServerConnection): Promise<boolean> {
+    try {
+      if (connection.cancelsInFlight > 0) await new Promise<void>((resolve) => (connection.onCancelsSettled = resolve));
+      connection.onCancelsSettled = null;
+      const { answer } = connection.exchange(query('DISCARD ALL'), 1, { deadlineMs: RESET_DEADLINE_MS });
+      const messages = await answer;
+      const ready = messages.at(-1);
+      return ready?.body[0] === 0x49 && !messages.some((message) => message.type === Server.ErrorResponse);
+    } catch (error) {
+      connection.destroy();
+      this.#hooks.report('warn', 'reset_failed', `A connection of ${this.key} could not be reset and was closed: ${error instanceof Error ? error.message : String(error)}.`);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/** All pools, keyed by backend, database and role. */
+import { DialFailure, dial, type Login } from '../backend/dial.ts';
+import type { ServerConnection } from '../backend/server-connection.ts';
+import type { PoolRow } from '../contract/index.ts';
+import { Pool } from './pool.ts';
+
+const IDLE_MS = 600_000;
+const SWEEP_MS = 30_000;
+
+/** Settings and report hook of the pools. */
+export interface PoolsOptions {
+  /** Most server connections per pool. */
+  readonly size: number;
+  report(level: 'info' | 'warn', code: string, message: string): void;
+  /** A backend answered or failed: feeds the endpoint's status. */
+  onDial(backend: string, failure: DialFailure | null, serverVersion: string | null): void;
+}
+
+/** Finds or makes the pool for a login and hands out its connections. */
+export class Pools {
+  readonly #pools = new Map<string, Pool>();
+  readonly #owners = new WeakMap<ServerConnection, Pool>();
+  readonly #options: PoolsOptions;
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(options: PoolsOptions) {
+    this.#options = options;
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#sweeper.unref();
+  }
+
+  /** A logged-in connection for `login`; see `Pool.acquire`. */
+  async acquire(login: Login, signal: AbortSignal): Promise<ServerConnection> {
+    const pool = this.#pool(login);
+    const connection = await pool.acquire(login, signal);
+    this.#owners.set(connection, pool);
+    return connection;
+  }
+
+  /** Gives a connection back; `fit` says that it is at a safe point. */
+  release(connection: ServerConnection, fit: boolean): void {
+    this.#owners.get(connection)?.release(connection, fit);
+  }
+
+  /** The pool a connection belongs to. */
+  keyOf(connection: ServerConnection): string {
+    return this.#owners.get(connection)?.key ?? '';
+  }
+
+  all(): Iterable<Pool> {
+    return this.#pools.values();
+  }
+
+  rows(): PoolRow[] {
+    return [...this.#pools.values()].map((pool) => ({
+      key: pool.key,
+      backend: pool.backend,
+      database: pool.database,
+      role: pool.role,
+      mode: 'session' as const,
+      size: pool.size,
+      active: pool.active.size,
+      idle: pool.idle,
+      resetting: pool.resetting,
+      connecting: pool.connecting,
+      waiting: pool.waiting,
+      maxWaitMs: pool.maxWaitMs,
+      opened: pool.opened,
+      reused: pool.reused,
+    }));
+  }
+
+  /** Closes idle connections of a backend, e.g. when its endpoint is removed. */
+  forget(backend: string): void {
+    for (const pool of this.#pools.values()) if (pool.backend === backend) pool.sweep(-1);
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+    for (const pool of this.#pools.values()) pool.close();
+  }
+
+  #pool(login: Login): Pool {
+    const id = { backend: login.backend.id, database: login.database, role: login.role };
+    const key = `${id.backend}/${id.database}/${id.role}`;
+    let pool = this.#pools.get(key);
+    if (pool === undefined) {
+      pool = new Pool(id, this.#options.size, {
+        dial: (request, signal) => this.#dial(request, signal),
+        report: (level, code, message) => this.#options.report(level, code, message),
+      });
+      this.#pools.set(key, pool);
+    }
+    return pool;
+  }
+
+  async #dial(login: Login, signal: AbortSignal): Promise<ServerConnection> {
+    try {
+      const connection = await dial(login, { signal });
+      this.#options.onDial(login.backend.id, null, connection.parameters.get('server_version') ?? null);
+      return connection;
+    } catch (error) {
+      if (error instanceof DialFailure && error.kind !== 'aborted') this.#options.onDial(login.backend.id, error, null);
+      throw error;
+    }
+  }
+
+  #sweep(): void {
+    for (const pool of this.#pools.values()) pool.sweep(IDLE_MS);
+  }
+}

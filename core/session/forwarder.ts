@@ -1,0 +1,310 @@
+/**
+ * The forwarder of a session: its client connection, fixed for life; its server connection, replaced by a transfer; and the two
+ * processors between them. After the first seed, with one phase variable in the place of its locks (cockroach-migration.md 1.4).
+ */
+import type net from 'node:net';
+import type { ServerConnection, ServerOwner } from '../backend/server-connection.ts';
+import { Client, Status } from '../wire/codes.ts';
+import { readCString } from '../wire/message-reader.ts';
+import { parameterStatus } from '../wire/messages.ts';
+import type { SessionJournal } from './journal.ts';
+import { Link } from './link.ts';
+import { RequestProcessor } from './request-processor.ts';
+import { ResponseProcessor } from './response-processor.ts';
+
+/** How a forwarder ended. `server` is what it had, for its owner to release. */
+export interface ForwarderEnd {
+  readonly kind: 'terminated' | 'client_lost' | 'server_lost' | 'violation' | 'closed';
+  readonly message: string;
+  readonly server: ServerConnection | null;
+  /** The server connection is at a safe point and can be reused. */
+  readonly fit: boolean;
+  /** The server still runs something of this client's. */
+  readonly busy: boolean;
+}
+
+/** What the owner of a forwarder hears. */
+export interface ForwarderEvents {
+  ended(end: ForwarderEnd): void;
+}
+
+/** Input held for a suspended session before its client is no longer read. */
+const HELD_LIMIT = 256 * 1024;
+
+/** See the head of this file. */
+export class Forwarder implements ServerOwner {
+  readonly link = new Link();
+  readonly request: RequestProcessor;
+  readonly response: ResponseProcessor;
+  readonly journal: SessionJournal;
+  /** What the client was last told of every reported parameter. */
+  readonly clientParameters = new Map<string, string>();
+  readonly #client: net.Socket;
+  readonly #events: ForwarderEvents;
+  #server: ServerConnection | null = null;
+  #ended = false;
+  /** The client has sent Terminate or closed its half: the session ends once all answers are in. */
+  #departing = false;
+  /** The client's socket is gone: nothing can be delivered any more. */
+  #gone: string | null = null;
+  #cancelHeld = false;
+  #onSafe: (() => void) | null = null;
+  #onDeparture: (() => void) | null = null;
+  #onServerLost: ((reason: string) => void) | null = null;
+
+  constructor(client: net.Socket, clientPid: number, journal: SessionJournal, events: ForwarderEvents) {
+    this.#client = client;
+    this.#events = events;
+    this.journal = journal;
+    this.request = new RequestProcessor(this.link, journal, {
+      forward: (bytes) => this.#toServer(bytes),
+      terminated: () => this.#depart(),
+      violated: (message) => this.#end('violation', message),
+    });
+    this.response = new ResponseProcessor(this.link, journal, clientPid, {
+      forward: (bytes) => this.#toClient(bytes),
+      parameter: (body) => this.#noteParameter(body),
+      copyInStarted: () => {
+        if (this.link.armed) this.request.pump();
+      },
+      violated: (message) => this.#end('server_lost', message),
+    });
+    // Until there is a server, the client's first messages wait like those of a suspended session.
+    this.link.suspended = true;
+    client.on('data', (chunk: Buffer) => {
+      this.request.push(chunk);
+      if (this.request.heldBytes > HELD_LIMIT) client.pause();
+      if (this.#onSafe !== null) this.#checkSafe();
+    });
+    client.on('drain', () => this.#server?.resumeReading());
+    client.on('end', () => this.#depart());
+    client.on('error', (error) => this.#lose(error.message));
+    client.on('close', () => this.#lose('the client closed the connection'));
+  }
+
+  get server(): ServerConnection | null {
+    return this.#server;
+  }
+
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  get isDeparting(): boolean {
+    return this.#departing;
+  }
+
+  /** The first server connection; the client has been told that it is ready. */
+  start(server: ServerConnection): void {
+    this.#own(server);
+    for (const [name, value] of server.parameters) this.clientParameters.set(name, value);
+    this.resume();
+  }
+
+  /** DESIGN.md section 2: nothing outstanding, status `I`, not in COPY, no message partly forwarded. */
+  get isSafe(): boolean {
+    return this.unsafeReason() === null;
+  }
+
+  /** What a transfer would have to wait for, in words; null at a safe point. */
+  unsafeReason(): string | null {
+    const reason = this.#busyReason();
+    if (reason !== null) return reason;
+    return (this.#server?.cancelsInFlight ?? 0) > 0 ? 'a cancel request is on its way' : null;
+  }
+
+  #busyReason(): string | null {
+    const { link } = this;
+    const { expected } = link;
+    if (this.#server === null) return 'waiting for a server connection';
+    if (expected.copyIn || link.requestType === Client.CopyData) return `COPY in progress since ${since(link.busySince)}`;
+    if (expected.outstanding > 0) {
+      if (link.status !== Status.Idle) return `busy in transaction since ${since(link.transactionSince)}`;
+      return `busy with a query since ${since(link.busySince)}`;
+    }
+    if (link.status !== Status.Idle) return `busy in transaction since ${since(link.transactionSince)}`;
+    if (expected.cycleOpen) return 'in the middle of a pipeline (no Sync yet)';
+    if (!this.request.atBoundary || !this.response.atBoundary) return 'a message is only partly through';
+    return null;
+  }
+
+  /** Calls `onSafe` once, synchronously, at the next safe point (perhaps at once). Only one may wait. */
+  arm(onSafe: () => void): void {
+    this.#onSafe = onSafe;
+    this.link.armed = true;
+    this.#checkSafe();
+  }
+
+  disarm(): void {
+    this.#onSafe = null;
+    this.link.armed = false;
+    if (!this.link.suspended) this.#continue();
+  }
+
+  /** Holds the client's input from here on; only at a safe point. The server connection is the caller's to talk to until `resume`. */
+  suspend(watch: { onDeparture: () => void; onServerLost: (reason: string) => void }): void {
+    this.#onSafe = null;
+    this.link.armed = false;
+    this.link.suspended = true;
+    this.#onDeparture = watch.onDeparture;
+    this.#onServerLost = watch.onServerLost;
+  }
+
+  /** Replaces the server connection of a suspended session and tells the client what differs. Returns the old one, without an owner. */
+  swap(next: ServerConnection): ServerConnection | null {
+    const old = this.#server;
+    old?.setOwner(null);
+    this.#own(next);
+    const changed: Buffer[] = [];
+    for (const [name, value] of next.parameters) {
+      if (this.clientParameters.get(name) === value) continue;
+      this.clientParameters.set(name, value);
+      changed.push(parameterStatus(name, value));
+    }
+    if (changed.length > 0) this.#client.write(Buffer.concat(changed));
+    return old;
+  }
+
+  /** Lets the client's input pass again, what was held first. */
+  resume(): void {
+    this.link.suspended = false;
+    this.#onDeparture = null;
+    this.#onServerLost = null;
+    this.#continue();
+    if (this.#cancelHeld) {
+      this.#cancelHeld = false;
+      this.cancel();
+    }
+  }
+
+  /** The client asked to cancel. Held while suspended: nothing of the client's runs then, but something may be about to. */
+  cancel(): void {
+    if (this.link.suspended) {
+      this.#cancelHeld = true;
+      return;
+    }
+    const server = this.#server;
+    if (server === null || this.link.expected.outstanding === 0) return;
+    void server
+      .cancel(() => this.#server === server && !this.link.suspended && this.link.expected.outstanding > 0)
+      .then(() => {
+        if (this.#onSafe !== null) this.#checkSafe();
+      });
+  }
+
+  /** Delivers a notification that arrived in the middle of an exchange of the proxy's own. */
+  deliverNotification(frame: Buffer): void {
+    this.response.push(frame);
+  }
+
+  /** Ends the session; the client's socket stays open for last words. */
+  close(message: string): void {
+    this.#end('closed', message);
+  }
+
+  onServerData(chunk: Buffer): void {
+    this.response.push(chunk);
+    if (this.#onSafe !== null) this.#checkSafe();
+    if (this.#departing) this.#depart();
+  }
+
+  onServerDrain(): void {
+    if (!this.#isOverfull()) this.#client.resume();
+  }
+
+  onServerClosed(reason: string): void {
+    if (this.#onServerLost !== null) this.#onServerLost(reason);
+    else this.#end('server_lost', reason);
+  }
+
+  #own(server: ServerConnection): void {
+    this.#server = server;
+    this.response.serverPid = server.pid;
+    server.setOwner(this);
+  }
+
+  #continue(): void {
+    this.request.pump();
+    if (this.#ended) return;
+    if (!this.#isOverfull() && this.#server?.needsDrain !== true) this.#client.resume();
+    if (this.#departing) this.#depart();
+    if (this.#onSafe !== null) this.#checkSafe();
+  }
+
+  #isOverfull(): boolean {
+    return this.request.heldBytes > HELD_LIMIT;
+  }
+
+  #checkSafe(): void {
+    if (this.#ended || this.#onSafe === null) return;
+    if (!this.isSafe) {
+      // The answer is in but the session is not safe (in a transaction, say): let the client go on.
+      this.request.pump();
+      return;
+    }
+    const onSafe = this.#onSafe;
+    this.#onSafe = null;
+    this.link.armed = false;
+    onSafe();
+    // Whoever was called suspended the session, or no longer wants it.
+    if (!this.link.suspended) this.#continue();
+  }
+
+  #toServer(bytes: Buffer): void {
+    if (this.#server !== null && !this.#server.write(bytes)) this.#client.pause();
+  }
+
+  #toClient(bytes: Buffer): void {
+    if (!this.#client.write(bytes)) this.#server?.pauseReading();
+  }
+
+  #noteParameter(body: Buffer): void {
+    this.#server?.noteParameter(body);
+    const name = readCString(body, 0);
+    const value = readCString(body, name.end).text;
+    this.clientParameters.set(name.text, value);
+    if (name.text === 'standard_conforming_strings' && value === 'off') this.journal.nonConformingStrings = true;
+  }
+
+  #lose(message: string): void {
+    this.#gone = message;
+    this.#depart();
+  }
+
+  /** Terminate is an event, not an end of stream: the session ends when the last answer is in (second seed, half-close bug). */
+  #depart(): void {
+    if (this.#ended) return;
+    this.#departing = true;
+    if (this.#onDeparture !== null) {
+      // A transfer owns the session: it goes back to the old server connection first, then this is called again.
+      this.#onDeparture();
+      return;
+    }
+    const { link } = this;
+    if (this.#gone !== null) this.#end('client_lost', this.#gone);
+    else if (link.suspended && this.request.heldBytes > 0) return;
+    else if (link.suspended || link.expected.outstanding === 0 || link.expected.copyIn || !this.request.atBoundary) {
+      this.#end('terminated', 'the client left');
+    }
+  }
+
+  #end(kind: ForwarderEnd['kind'], message: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const server = this.#server;
+    const fit = kind !== 'server_lost' && !this.link.suspended && this.#busyReason() === null;
+    this.#onDeparture = null;
+    this.#onServerLost = null;
+    this.#server = null;
+    server?.setOwner(null);
+    this.#onSafe = null;
+    this.link.armed = false;
+    this.link.suspended = true;
+    this.#events.ended({ kind, message, server, fit, busy: this.link.expected.outstanding > 0 });
+  }
+}
+
+/** `14:03:12 (38 s)`, for people who look at a clock. */
+function since(at: number): string {
+  return `${new Date(at).toTimeString().slice(0, 8)} (${Math.round((Date.now() - at) / 1000)} s)`;
+}

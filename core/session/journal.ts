@@ -1,0 +1,165 @@
+/**
+ * What the proxy must remember of a session because SQL cannot give it back (postgres-session-state.md 2.1): the unnamed
+ * statement, names of custom settings, type OIDs the client has seen. Journalling is advisory: the catalog capture decides,
+ * the journal fills its gaps.
+ */
+import { customSettingNames, mentionsCustomSettings, statementKind } from './sql-facts.ts';
+
+/** User-defined types, and those of information_schema, start here: their OIDs differ between servers. */
+export const FIRST_UNSTABLE_OID = 10_000;
+/** Longest unnamed Parse kept, in bytes. A longer one blocks a move until the client replaces it. */
+export const UNNAMED_LIMIT = 1024 * 1024;
+const MAX_NAMES = 500;
+const MAX_OIDS = 2_000;
+
+/** See the head of this file. One per session, for its whole life. */
+export class SessionJournal {
+  /** First keyword of the last statement; empty before the first. */
+  kind = '';
+  /** Candidate names of custom settings (`a.b`), as the client wrote them, lower case. */
+  readonly customNames = new Set<string>();
+  /** `set_config` was called with a name the proxy cannot know: there may be settings that no move would carry. */
+  dynamicCustomSetting = false;
+  /** OIDs of unstable types the client has sent or been sent. */
+  readonly unstableTypes = new Set<number>();
+  /** More types or larger messages than are kept: what is in `unstableTypes` may not be all. */
+  typesIncomplete = false;
+  /** `standard_conforming_strings` was off at some time: texts of statements may mean something else when parsed again. */
+  nonConformingStrings = false;
+  /** Size of the current unnamed statement when it is too large to keep; else 0. */
+  unnamedTooLarge = 0;
+  #unnamed: Buffer | null = null;
+  #unnamedLength = 0;
+  /** Statements whose set_config takes the setting's name as a parameter: name -> parameter numbers. */
+  readonly #boundNames = new Map<string, readonly number[]>();
+
+  constructor(startupNames: Iterable<string>) {
+    for (const name of startupNames) this.#addName(name);
+  }
+
+  /** The complete Parse frame of the current unnamed statement; null when there is none (or `unnamedTooLarge`). */
+  get unnamedParse(): Buffer | null {
+    return this.#unnamed === null || this.#unnamedLength === 0 ? null : this.#unnamed.subarray(0, this.#unnamedLength);
+  }
+
+  /** True while Bind messages need a look. */
+  get watchesBinds(): boolean {
+    return this.#boundNames.size > 0;
+  }
+
+  /** A Query passes: `bytes[start, end)` is its SQL text (or the part of it that is at hand). */
+  query(bytes: Buffer, start: number, end: number): void {
+    this.kind = statementKind(bytes, start, end);
+    this.#forgetUnnamed();
+    if (mentionsCustomSettings(bytes, start, end)) this.#learnNames(bytes.toString('utf8', start, end), null);
+  }
+
+  /** A Parse passes: `bytes[start, end)` is the frame with its header; `complete` false when only its beginning is at hand. */
+  parse(bytes: Buffer, start: number, end: number, length: number, complete: boolean): void {
+    const nameStart = start + 5;
+    const nameEnd = bytes.indexOf(0, nameStart);
+    if (nameEnd < 0 || nameEnd >= end) return;
+    let textEnd = bytes.indexOf(0, nameEnd + 1);
+    if (textEnd < 0 || textEnd > end) textEnd = end;
+    this.kind = statementKind(bytes, nameEnd + 1, textEnd);
+    const unnamed = nameEnd === nameStart;
+    if (unnamed) this.#keepUnnamed(bytes, start, end, length, complete);
+    if (mentionsCustomSettings(bytes, nameEnd + 1, textEnd)) {
+      this.#learnNames(bytes.toString('utf8', nameEnd + 1, textEnd), bytes.toString('utf8', nameStart, nameEnd));
+    } else if (this.#boundNames.size > 0) {
+      this.#boundNames.delete(bytes.toString('utf8', nameStart, nameEnd));
+    }
+    if (complete && textEnd + 3 <= end) {
+      const count = bytes.readInt16BE(textEnd + 1);
+      for (let i = 0, at = textEnd + 3; i < count && at + 4 <= end; i++, at += 4) this.#type(bytes.readUInt32BE(at));
+    }
+  }
+
+  /** A Bind passes (only asked for while `watchesBinds`). */
+  bind(bytes: Buffer, start: number, end: number): void {
+    const portalEnd = bytes.indexOf(0, start + 5);
+    const nameEnd = bytes.indexOf(0, portalEnd + 1);
+    if (portalEnd < 0 || nameEnd < 0 || nameEnd >= end) return;
+    const wanted = this.#boundNames.get(bytes.toString('utf8', portalEnd + 1, nameEnd));
+    if (wanted === undefined) return;
+    let at = nameEnd + 1;
+    at += 2 + 2 * bytes.readUInt16BE(at);
+    const count = bytes.readUInt16BE(at);
+    at += 2;
+    for (let number = 1; number <= count && at + 4 <= end; number++) {
+      const length = bytes.readInt32BE(at);
+      at += 4;
+      if (length < 0) continue;
+      // Text and binary format of a text parameter are the same bytes.
+      if (wanted.includes(number)) this.#addName(bytes.toString('utf8', at, Math.min(at + length, end)));
+      at += length;
+    }
+  }
+
+  /** A Close passes. */
+  close(bytes: Buffer, start: number, end: number): void {
+    const isUnnamedStatement = end - start === 7 && bytes[start + 5] === 0x53;
+    if (isUnnamedStatement) this.#forgetUnnamed();
+  }
+
+  /** A RowDescription passes: `bytes[start, end)` is its body. */
+  rowDescription(bytes: Buffer, start: number, end: number): void {
+    let at = start + 2;
+    while (at < end) {
+      while (at < end && bytes[at] !== 0) at++;
+      if (at + 11 > end) return;
+      // zero byte, table OID (4), column number (2), then the type's OID
+      this.#type(bytes.readUInt32BE(at + 7));
+      at += 19;
+    }
+  }
+
+  /** A ParameterDescription passes: `bytes[start, end)` is its body. */
+  parameterDescription(bytes: Buffer, start: number, end: number): void {
+    for (let at = start + 2; at + 4 <= end; at += 4) this.#type(bytes.readUInt32BE(at));
+  }
+
+  /** Forgets the unnamed statement: the server says there is none. */
+  forgetUnnamed(): void {
+    this.#forgetUnnamed();
+  }
+
+  #forgetUnnamed(): void {
+    this.#unnamedLength = 0;
+    this.unnamedTooLarge = 0;
+  }
+
+  #keepUnnamed(bytes: Buffer, start: number, end: number, length: number, complete: boolean): void {
+    this.#forgetUnnamed();
+    if (!complete || length > UNNAMED_LIMIT) {
+      this.unnamedTooLarge = length;
+      return;
+    }
+    // Copied into a buffer of the session's own: keeping the frame itself would keep the whole chunk it came in.
+    if (this.#unnamed === null || this.#unnamed.length < length) this.#unnamed = Buffer.allocUnsafeSlow(Math.max(256, 2 ** Math.ceil(Math.log2(length))));
+    this.#unnamedLength = bytes.copy(this.#unnamed, 0, start, end);
+  }
+
+  #learnNames(sql: string, statement: string | null): void {
+    const found = customSettingNames(sql);
+    for (const name of found.names) this.#addName(name);
+    if (found.dynamic) this.dynamicCustomSetting = true;
+    if (found.boundParameters.length > 0) {
+      if (statement === null) this.dynamicCustomSetting = true;
+      else if (this.#boundNames.size < MAX_NAMES) this.#boundNames.set(statement, found.boundParameters);
+      else this.dynamicCustomSetting = true;
+    }
+  }
+
+  #addName(name: string): void {
+    if (!name.includes('.') || name.length > 200) return;
+    if (this.customNames.size < MAX_NAMES) this.customNames.add(name.toLowerCase());
+    else this.dynamicCustomSetting = true;
+  }
+
+  #type(oid: number): void {
+    if (oid < FIRST_UNSTABLE_OID || this.unstableTypes.has(oid)) return;
+    if (this.unstableTypes.size < MAX_OIDS) this.unstableTypes.add(oid);
+    else this.typesIncomplete = true;
+  }
+}

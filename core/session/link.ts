@@ -1,0 +1,64 @@
+/**
+ * What the two processors of a session share: the logical clock, the expected answers, the transaction status, the counters.
+ * The first seed's clock and last message types explain a session's state to an operator; the decision is made by counting
+ * (cockroach-migration.md 1.3).
+ */
+import { Status } from '../wire/codes.ts';
+import { ExpectedAnswers } from './expected-answers.ts';
+
+/** Shared state of one session's two directions. Times are milliseconds since the epoch. */
+export class Link {
+  /** Counts messages of both directions. */
+  clock = 0;
+  readonly expected = new ExpectedAnswers();
+  /** Transaction status byte of the last ReadyForQuery. */
+  status: number = Status.Idle;
+  /** While true nothing of the client's is forwarded. */
+  suspended = false;
+  /** A transfer waits for the next safe point: input is held behind every request until its answer is in. */
+  armed = false;
+  /** Last message type and clock of the request and the response processor; 0 before the first. */
+  requestType = 0;
+  requestAt = 0;
+  responseType = 0;
+  responseAt = 0;
+  /** Since when the session is busy or idle. */
+  busySince = Date.now();
+  /** Since when the transaction is open; 0 when none is. */
+  transactionSince = 0;
+  queries = 0;
+  transactions = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Time with an answer outstanding, and with a transaction open, in milliseconds. */
+  queryMs = 0;
+  transactionMs = 0;
+  parses = 0;
+  binds = 0;
+
+  /** A request that will be answered goes out. */
+  requested(): void {
+    this.queries++;
+    if (this.expected.outstanding !== 1) return;
+    this.busySince = Date.now();
+    if (this.transactionSince === 0) this.transactionSince = this.busySince;
+  }
+
+  /** ReadyForQuery came in. */
+  ready(status: number): void {
+    this.expected.ready();
+    this.status = status;
+    const done = this.expected.outstanding === 0;
+    if (!done && status !== Status.Idle) return;
+    const now = Date.now();
+    if (done) {
+      this.queryMs += now - this.busySince;
+      this.busySince = now;
+    }
+    if (status === Status.Idle) {
+      this.transactions++;
+      this.transactionMs += this.transactionSince === 0 ? 0 : now - this.transactionSince;
+      this.transactionSince = done ? 0 : now;
+    }
+  }
+}

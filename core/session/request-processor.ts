@@ -1,0 +1,220 @@
+/**
+ * The request processor: client to server. Walks message headers in place and forwards whole runs in one write. It stops only
+ * at message boundaries: what may not pass yet waits in its held input, so that nothing is lost.
+ */
+import { Client, HEADER_BYTES, isClientType, MAX_MESSAGE_LENGTH } from '../wire/codes.ts';
+import { Expected } from './expected-answers.ts';
+import type { SessionJournal } from './journal.ts';
+import type { Link } from './link.ts';
+
+/** Where the request processor's output goes. */
+export interface RequestSink {
+  forward(bytes: Buffer): void;
+  /** The client said Terminate; it is not forwarded. */
+  terminated(): void;
+  /** The client broke the protocol. */
+  violated(message: string): void;
+}
+
+/** How much of a message is collected for the journal when it does not come in one piece. */
+const COLLECT_LIMIT = 1024 * 1024 + 1024;
+
+/** See the head of this file. */
+export class RequestProcessor {
+  /** Bytes of held input. */
+  heldBytes = 0;
+  readonly #link: Link;
+  readonly #journal: SessionJournal;
+  readonly #sink: RequestSink;
+  readonly #held: Buffer[] = [];
+  #stopped = false;
+  /** Less than a header, waiting for the rest of it. */
+  #partial: Buffer | null = null;
+  #bodyLeft = 0;
+  #type = 0;
+  #length = 0;
+  #collected: Buffer | null = null;
+  #collectedLength = 0;
+
+  constructor(link: Link, journal: SessionJournal, sink: RequestSink) {
+    this.#link = link;
+    this.#journal = journal;
+    this.#sink = sink;
+  }
+
+  /** True when no message is partly forwarded. */
+  get atBoundary(): boolean {
+    return this.#bodyLeft === 0;
+  }
+
+  /** Takes bytes from the client. */
+  push(chunk: Buffer): void {
+    if (this.#stopped) return;
+    if (this.#held.length > 0) this.#hold(chunk, false);
+    else this.#consume(chunk);
+  }
+
+  /** Goes on with the held input, as far as the gate allows. */
+  pump(): void {
+    while (!this.#stopped && this.#held.length > 0 && !(this.atBoundary && this.#isGated())) {
+      const chunk = this.#held.shift();
+      if (chunk === undefined) return;
+      this.heldBytes -= chunk.length;
+      this.#consume(chunk);
+    }
+  }
+
+  /**
+   * Suspended: nothing passes. Armed: nothing passes behind a request until its answer is in, or a pipelining client would
+   * never come to a safe point; but COPY data and an open extended cycle must go on, or the answer would never come.
+   */
+  #isGated(): boolean {
+    const link = this.#link;
+    if (link.suspended) return true;
+    if (!link.armed) return false;
+    const { expected } = link;
+    return expected.outstanding > 0 && !expected.cycleOpen && !expected.copyIn;
+  }
+
+  #hold(chunk: Buffer, first: boolean): void {
+    if (first) this.#held.unshift(chunk);
+    else this.#held.push(chunk);
+    this.heldBytes += chunk.length;
+  }
+
+  #consume(input: Buffer): void {
+    const link = this.#link;
+    let chunk = input;
+    if (this.#partial !== null) {
+      chunk = Buffer.concat([this.#partial, input]);
+      this.#partial = null;
+    }
+    const end = chunk.length;
+    let at = 0;
+    while (at < end) {
+      if (this.#bodyLeft > 0) {
+        const taken = Math.min(this.#bodyLeft, end - at);
+        if (this.#collected !== null) this.#collect(chunk, at, at + taken);
+        this.#bodyLeft -= taken;
+        at += taken;
+        if (this.#bodyLeft === 0) this.#bodyComplete();
+        continue;
+      }
+      if ((link.suspended || link.armed) && this.#isGated()) {
+        this.#forward(chunk, at);
+        this.#hold(chunk.subarray(at), true);
+        return;
+      }
+      if (end - at < HEADER_BYTES) {
+        this.#forward(chunk, at);
+        this.#partial = chunk.subarray(at);
+        return;
+      }
+      const type = chunk[at] ?? 0;
+      const length = chunk.readInt32BE(at + 1);
+      if (type === Client.Terminate || length < 4 || length > MAX_MESSAGE_LENGTH || !isClientType(type)) {
+        this.#forward(chunk, at);
+        this.#stopped = true;
+        if (type === Client.Terminate) this.#sink.terminated();
+        else if (!isClientType(type)) this.#sink.violated(`invalid frontend message type ${type}`);
+        else this.#sink.violated(`invalid message length ${length}`);
+        return;
+      }
+      link.requestType = type;
+      link.requestAt = ++link.clock;
+      const whole = at + length + 1 <= end;
+      this.#header(type);
+      if (whole) {
+        this.#note(type, chunk, at, at + length + 1, length + 1, true);
+        at += length + 1;
+      } else {
+        this.#beginBody(type, length, chunk, at);
+        this.#bodyLeft = length + 1 - (end - at);
+        at = end;
+      }
+    }
+    this.#forward(chunk, end);
+  }
+
+  #forward(chunk: Buffer, end: number): void {
+    if (end === 0) return;
+    this.#link.bytesIn += end;
+    this.#sink.forward(end === chunk.length ? chunk : chunk.subarray(0, end));
+  }
+
+  #header(type: number): void {
+    const { expected } = this.#link;
+    switch (type) {
+      case Client.Query:
+        expected.push(Expected.Query);
+        this.#link.requested();
+        return;
+      case Client.Sync: {
+        const before = expected.outstanding;
+        expected.push(Expected.Sync);
+        if (expected.outstanding > before) this.#link.requested();
+        return;
+      }
+      case Client.FunctionCall:
+        expected.push(Expected.FunctionCall);
+        this.#link.requested();
+        return;
+      case Client.Execute:
+        expected.push(Expected.Execute);
+        return;
+      case Client.CopyDone:
+      case Client.CopyFail:
+        expected.push(Expected.CopyEnd);
+        return;
+      case Client.CopyData:
+        return;
+      default:
+        // Parse, Bind, Describe, Close, Flush: a cycle is open until its Sync.
+        expected.cycleOpen = true;
+    }
+  }
+
+  #note(type: number, bytes: Buffer, start: number, end: number, length: number, complete: boolean): void {
+    switch (type) {
+      case Client.Query:
+        this.#journal.query(bytes, start + HEADER_BYTES, complete ? end - 1 : end);
+        return;
+      case Client.Parse:
+        this.#link.parses++;
+        this.#journal.parse(bytes, start, end, length, complete);
+        return;
+      case Client.Bind:
+        this.#link.binds++;
+        if (complete && this.#journal.watchesBinds) this.#journal.bind(bytes, start, end);
+        return;
+      case Client.Close:
+        this.#journal.close(bytes, start, end);
+        return;
+      default:
+    }
+  }
+
+  #beginBody(type: number, length: number, chunk: Buffer, at: number): void {
+    const wanted = type === Client.Query || type === Client.Parse || type === Client.Close || (type === Client.Bind && this.#journal.watchesBinds);
+    if (!wanted) {
+      if (type === Client.Bind) this.#link.binds++;
+      return;
+    }
+    this.#type = type;
+    this.#length = length + 1;
+    this.#collected = Buffer.allocUnsafe(Math.min(this.#length, COLLECT_LIMIT));
+    this.#collectedLength = 0;
+    this.#collect(chunk, at, chunk.length);
+  }
+
+  #collect(chunk: Buffer, start: number, end: number): void {
+    if (this.#collected !== null) this.#collectedLength += chunk.copy(this.#collected, this.#collectedLength, start, end);
+  }
+
+  #bodyComplete(): void {
+    const collected = this.#collected;
+    if (collected === null) return;
+    this.#collected = null;
+    this.#note(this.#type, collected, 0, this.#collectedLength, this.#length, this.#collectedLength === this.#length);
+  }
+}

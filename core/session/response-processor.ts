@@ -1,0 +1,144 @@
+/**
+ * The response processor: server to client. Walks message headers in place and forwards whole runs in one write. Only messages
+ * that a decision needs are looked into, and only those must be at hand whole.
+ */
+import { HEADER_BYTES, Server } from '../wire/codes.ts';
+import type { SessionJournal } from './journal.ts';
+import type { Link } from './link.ts';
+
+/** Where the response processor's output goes. */
+export interface ResponseSink {
+  forward(bytes: Buffer): void;
+  /** A ParameterStatus passed; `body` is its body. */
+  parameter(body: Buffer): void;
+  /** CopyInResponse passed: COPY data that was held may go on. */
+  copyInStarted(): void;
+  /** The server broke the protocol. */
+  violated(message: string): void;
+}
+
+/** Longest message that is waited for as a whole because it is to be looked into. */
+const WHOLE_LIMIT = 1024 * 1024;
+
+/** See the head of this file. */
+export class ResponseProcessor {
+  /** The server's own process id, replaced by the client's own in notifications. */
+  serverPid = 0;
+  /** The process id the client was given. */
+  readonly clientPid: number;
+  readonly #link: Link;
+  readonly #journal: SessionJournal;
+  readonly #sink: ResponseSink;
+  #partial: Buffer | null = null;
+  #bodyLeft = 0;
+
+  constructor(link: Link, journal: SessionJournal, clientPid: number, sink: ResponseSink) {
+    this.#link = link;
+    this.#journal = journal;
+    this.clientPid = clientPid;
+    this.#sink = sink;
+  }
+
+  /** True when no message is partly forwarded or partly received. */
+  get atBoundary(): boolean {
+    return this.#bodyLeft === 0 && this.#partial === null;
+  }
+
+  /** Takes bytes from the server. */
+  push(input: Buffer): void {
+    const link = this.#link;
+    let chunk = input;
+    if (this.#partial !== null) {
+      chunk = Buffer.concat([this.#partial, input]);
+      this.#partial = null;
+    }
+    const end = chunk.length;
+    let at = 0;
+    while (at < end) {
+      if (this.#bodyLeft > 0) {
+        const taken = Math.min(this.#bodyLeft, end - at);
+        this.#bodyLeft -= taken;
+        at += taken;
+        continue;
+      }
+      if (end - at < HEADER_BYTES) {
+        this.#stash(chunk, at);
+        return;
+      }
+      const type = chunk[at] ?? 0;
+      const length = chunk.readInt32BE(at + 1);
+      if (length < 4) {
+        this.#forward(chunk, at);
+        this.#sink.violated(`the server sent a message of length ${length}`);
+        return;
+      }
+      const next = at + length + 1;
+      if (next > end && length < WHOLE_LIMIT && needsWhole(type)) {
+        this.#stash(chunk, at);
+        return;
+      }
+      link.responseType = type;
+      link.responseAt = ++link.clock;
+      if (type !== Server.DataRow) this.#note(type, chunk, at, next, end);
+      if (next > end) {
+        this.#bodyLeft = next - end;
+        at = end;
+      } else {
+        at = next;
+      }
+    }
+    this.#forward(chunk, end);
+  }
+
+  #stash(chunk: Buffer, at: number): void {
+    this.#forward(chunk, at);
+    this.#partial = at === 0 ? chunk : chunk.subarray(at);
+  }
+
+  #forward(chunk: Buffer, end: number): void {
+    if (end === 0) return;
+    this.#link.bytesOut += end;
+    this.#sink.forward(end === chunk.length ? chunk : chunk.subarray(0, end));
+  }
+
+  #note(type: number, chunk: Buffer, at: number, next: number, end: number): void {
+    switch (type) {
+      case Server.ReadyForQuery:
+        this.#link.ready(chunk[at + HEADER_BYTES] ?? 0);
+        return;
+      case Server.RowDescription:
+        if (next <= end) this.#journal.rowDescription(chunk, at + HEADER_BYTES, next);
+        else this.#journal.typesIncomplete = true;
+        return;
+      case Server.ParameterDescription:
+        if (next <= end) this.#journal.parameterDescription(chunk, at + HEADER_BYTES, next);
+        else this.#journal.typesIncomplete = true;
+        return;
+      case Server.ParameterStatus:
+        if (next <= end) this.#sink.parameter(chunk.subarray(at + HEADER_BYTES, next));
+        return;
+      case Server.NotificationResponse:
+        // The client knows itself by the process id the proxy gave it; self-notify filters compare exactly that.
+        if (next <= end && chunk.readInt32BE(at + HEADER_BYTES) === this.serverPid) chunk.writeInt32BE(this.clientPid, at + HEADER_BYTES);
+        return;
+      case Server.CopyInResponse:
+        this.#link.expected.copyInStarted();
+        this.#sink.copyInStarted();
+        return;
+      case Server.ErrorResponse:
+        this.#link.expected.failed();
+        return;
+      default:
+    }
+  }
+}
+
+function needsWhole(type: number): boolean {
+  return (
+    type === Server.ReadyForQuery ||
+    type === Server.ParameterStatus ||
+    type === Server.NotificationResponse ||
+    type === Server.RowDescription ||
+    type === Server.ParameterDescription
+  );
+}

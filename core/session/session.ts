@@ -1,0 +1,149 @@
+/** One client connection and all that belongs to it: who it is, where it was routed, its forwarder, its history. */
+import type net from 'node:net';
+import type { SessionRow, SessionState, TransferPhase } from '../contract/index.ts';
+import type { ServerConnection } from '../backend/server-connection.ts';
+import { fatal } from '../wire/errors.ts';
+import { Status } from '../wire/codes.ts';
+import { farewell } from './farewell.ts';
+import { Forwarder, type ForwarderEnd } from './forwarder.ts';
+import { SessionJournal } from './journal.ts';
+
+/** What a client asked for and how that was understood. */
+export interface SessionIdentity {
+  readonly application: string;
+  /** The user name the client gave. */
+  readonly user: string;
+  /** Startup parameters that the backend gets, without user and database. */
+  readonly startup: ReadonlyMap<string, string>;
+  readonly startupKey: string;
+  /** The endpoint id the client named; null when it named none. */
+  readonly requestedEndpoint: string | null;
+  readonly routedBy: SessionRow['routedBy'];
+  readonly clientAddress: string;
+  readonly clientPort: number;
+  /** A walsender connection: one to one, neither pooled nor moved. */
+  readonly replication: boolean;
+}
+
+/** Where a session is attached, or is about to be. */
+export interface SessionPlace {
+  readonly endpoint: string;
+  readonly backend: string;
+  readonly database: string;
+  readonly role: string;
+}
+
+/** The transfer that owns a session at the moment. */
+export interface SessionTransfer {
+  readonly id: number;
+  readonly to: string;
+  phase: TransferPhase;
+}
+
+/** See the head of this file. */
+export class Session {
+  readonly id: number;
+  readonly connectedAt = Date.now();
+  readonly identity: SessionIdentity;
+  readonly forwarder: Forwarder;
+  /** The key the client cancels with; its own for life, whatever server it is on. */
+  readonly cancelPid: number;
+  place: SessionPlace;
+  migrations = 0;
+  transfer: SessionTransfer | null = null;
+  /** How often and how long it waited for a server connection, in milliseconds. */
+  waitMs = 0;
+  readonly #socket: net.Socket;
+  #since = Date.now();
+  #state: SessionState = 'connecting';
+
+  constructor(id: number, socket: net.Socket, cancelPid: number, identity: SessionIdentity, place: SessionPlace, onEnd: (session: Session, end: ForwarderEnd) => void) {
+    this.id = id;
+    this.identity = identity;
+    this.place = place;
+    this.cancelPid = cancelPid;
+    this.#socket = socket;
+    this.forwarder = new Forwarder(socket, cancelPid, new SessionJournal(customNamesIn(identity.startup)), {
+      ended: (end) => onEnd(this, end),
+    });
+  }
+
+  get server(): ServerConnection | null {
+    return this.forwarder.server;
+  }
+
+  /** Sends bytes of the proxy's own to the client; only before `forwarder.start`. */
+  send(bytes: Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  /** Ends the session with a FATAL error, its server connection released by its owner. */
+  end(sqlState: string, message: string, hint?: string): void {
+    this.forwarder.close(message);
+    this.farewell(fatal(sqlState, message, hint));
+  }
+
+  /** Closes the client's socket, after `lastWords` if there are any. */
+  farewell(lastWords?: Buffer): void {
+    farewell(this.#socket, lastWords);
+  }
+
+  get state(): SessionState {
+    const { forwarder } = this;
+    if (forwarder.isEnded) return 'closing';
+    if (forwarder.link.suspended && this.transfer !== null) return 'migrating';
+    if (forwarder.server === null) return 'waiting';
+    if (forwarder.link.expected.outstanding > 0 || forwarder.link.expected.cycleOpen) return 'active';
+    if (forwarder.link.status === Status.InTransaction) return 'idle in transaction';
+    if (forwarder.link.status === Status.Failed) return 'idle in transaction (aborted)';
+    return 'idle';
+  }
+
+  /** The row as it stands; cheap enough to be made for every session four times a second. */
+  row(): SessionRow {
+    const { identity, forwarder, place } = this;
+    const { link } = forwarder;
+    const state = this.state;
+    if (state !== this.#state) {
+      this.#state = state;
+      this.#since = Date.now();
+    }
+    const since = state === 'active' || state === 'idle' ? Math.max(link.busySince, this.connectedAt) : this.#since;
+    return {
+      id: this.id,
+      application: identity.application,
+      user: identity.user,
+      database: place.database,
+      endpoint: place.endpoint,
+      requestedEndpoint: identity.requestedEndpoint,
+      routedBy: identity.routedBy,
+      backend: place.backend,
+      serverPid: forwarder.server?.pid ?? null,
+      clientAddress: identity.clientAddress,
+      clientPort: identity.clientPort,
+      state,
+      transaction: forwarder.server === null ? null : link.status === Status.Idle ? 'I' : link.status === Status.InTransaction ? 'T' : 'E',
+      statementKind: forwarder.journal.kind === '' ? null : forwarder.journal.kind,
+      stateSince: since,
+      connectedAt: this.connectedAt,
+      queries: link.queries,
+      transactions: link.transactions,
+      bytesIn: link.bytesIn,
+      bytesOut: link.bytesOut,
+      migrations: this.migrations,
+      transfer: this.transfer === null ? null : { id: this.transfer.id, phase: this.transfer.phase, to: this.transfer.to },
+      outstanding: link.expected.outstanding,
+      lastRequest: link.requestAt === 0 ? null : { type: String.fromCharCode(link.requestType), at: link.requestAt },
+      lastResponse: link.responseAt === 0 ? null : { type: String.fromCharCode(link.responseType), at: link.responseAt },
+    };
+  }
+}
+
+/** Names of custom settings in startup parameters and their `options` (`-c a.b=…`, `--a.b=…`). */
+function customNamesIn(startup: ReadonlyMap<string, string>): string[] {
+  const names = [...startup.keys()].filter((name) => name.includes('.'));
+  for (const match of (startup.get('options') ?? '').matchAll(/(?:-c\s*|--)([A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+)\s*=/g)) {
+    if (match[1] !== undefined) names.push(match[1]);
+  }
+  return names;
+}
