@@ -66,8 +66,12 @@ export class BackendAuth {
 
   #startScram(rest: Buffer): Buffer {
     if (this.#scram !== null) throw new AuthFailure('malformed', 'The server began the SCRAM login twice.');
-    const mechanisms = rest.toString('latin1').split('\0').filter((name) => name !== '');
-    if (!mechanisms.includes(SCRAM_SHA_256)) throw methodUnsupported(mechanisms.slice(0, 5).map(printable).join(', ') || 'SASL without a mechanism');
+    const mechanisms = rest
+      .toString('latin1')
+      .split('\0')
+      .filter((name) => name !== '');
+    if (!mechanisms.includes(SCRAM_SHA_256))
+      throw methodUnsupported(mechanisms.slice(0, 5).map(printable).join(', ') || 'SASL without a mechanism');
     this.#scram = new ScramExchange(this.#require('a password (SCRAM-SHA-256)'));
     const first = Buffer.from(this.#scram.first(), 'latin1');
     return frame(Client.Password, cstring(SCRAM_SHA_256), int32(first.length), first);
@@ -81,7 +85,11 @@ export class BackendAuth {
   /** A server that skips its half of SCRAM may be an impostor that accepts anyone. */
   #finish(): null {
     if (this.#scram === null || this.#scram.verified) return null;
-    throw new AuthFailure('server_signature', 'The server accepted the login without proving that it knows the password.', 'Check the host and port of the endpoint.');
+    throw new AuthFailure(
+      'server_signature',
+      'The server accepted the login without proving that it knows the password.',
+      'Check the host and port of the endpoint.',
+    );
   }
 
   #require(what: string): string {

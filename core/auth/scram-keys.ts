@@ -18,7 +18,10 @@ const cacheSecret = randomBytes(32);
 
 /** Derives both keys, or returns those derived earlier for the same password, salt and iteration count. */
 export function scramKeys(password: string, salt: Buffer, iterations: number): Promise<ScramKeys> {
-  const key = createHmac('sha256', cacheSecret).update(`${iterations}:${salt.toString('base64')}:`).update(password, 'utf8').digest('base64');
+  const key = createHmac('sha256', cacheSecret)
+    .update(`${iterations}:${salt.toString('base64')}:`)
+    .update(password, 'utf8')
+    .digest('base64');
   let keys = cache.get(key);
   // Taken out and put back: a Map keeps insertion order, so its first key is the one unused for longest.
   if (keys !== undefined) cache.delete(key);

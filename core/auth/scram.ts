@@ -93,13 +93,21 @@ function parseServerFirst(text: string, clientNonce: string): { nonce: string; s
   }
   const [, nonce = '', saltText = '', count = ''] = match;
   if (!nonce.startsWith(clientNonce) || nonce.length === clientNonce.length) {
-    throw new AuthFailure('malformed', "The server's SCRAM nonce does not continue ours.", 'Something between this proxy and the server may be replaying messages.');
+    throw new AuthFailure(
+      'malformed',
+      "The server's SCRAM nonce does not continue ours.",
+      'Something between this proxy and the server may be replaying messages.',
+    );
   }
   const salt = decodeBase64(saltText);
   if (salt === null || salt.length === 0) throw new AuthFailure('malformed', "The server's SCRAM salt is not base64.");
   const iterations = Number(count);
   if (iterations > maxIterations) {
-    throw new AuthFailure('malformed', `The server asks for ${iterations} SCRAM iterations; at most ${maxIterations} are accepted.`, 'Lower scram_iterations on the server and set the password again.');
+    throw new AuthFailure(
+      'malformed',
+      `The server asks for ${iterations} SCRAM iterations; at most ${maxIterations} are accepted.`,
+      'Lower scram_iterations on the server and set the password again.',
+    );
   }
   return { nonce, salt, iterations };
 }

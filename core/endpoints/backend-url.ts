@@ -34,8 +34,9 @@ export function parseBackendUrl(url: string): BackendSpec {
     throw invalid('A backend URL begins with postgresql:// or postgres://.', 'For example postgresql://me@127.0.0.1:5432/app');
   }
   // pg-connection-string repairs a stray % by guessing; a URL that decodes to two different things is better refused.
-  if (/%(?![0-9a-f]{2})/i.test(text)) throw invalid('The backend URL has a % that is not followed by two hexadecimal digits.', 'Write % as %25.');
-  const [address = '', query = ''] = splitOnce(text, '?');
+  if (/%(?![0-9a-f]{2})/i.test(text))
+    throw invalid('The backend URL has a % that is not followed by two hexadecimal digits.', 'Write % as %25.');
+  const [address, query] = splitOnce(text, '?');
   const parameters = new URLSearchParams(query);
   checkParameters(parameters);
 
@@ -81,10 +82,17 @@ function checkParameters(parameters: URLSearchParams): void {
   for (const [name, value] of parameters) {
     if (name === 'sslmode') {
       if (value === 'disable' || value === 'allow' || value === 'prefer') continue;
-      throw new CallError('tls_unsupported', `sslmode=${value}: TLS to backends comes later.`, 'Use sslmode=disable for a server on this machine.');
+      throw new CallError(
+        'tls_unsupported',
+        `sslmode=${value}: TLS to backends comes later.`,
+        'Use sslmode=disable for a server on this machine.',
+      );
     }
     if (ignoredParameters.has(name) || readParameters.has(name)) continue;
-    throw invalid(`The URL parameter "${name}" is not supported for a backend.`, 'Let the client send it: its own startup parameters reach the backend.');
+    throw invalid(
+      `The URL parameter "${name}" is not supported for a backend.`,
+      'Let the client send it: its own startup parameters reach the backend.',
+    );
   }
 }
 
@@ -99,7 +107,10 @@ function parseAddress(address: string, parameters: URLSearchParams): ConnectionO
     return parse(kept.size === 0 ? address : `${address}?${kept.toString()}`);
   } catch {
     // The library's error carries the URL, and with it the password.
-    throw invalid('The backend URL cannot be read.', 'The form is postgresql://user:password@host:port/database; write @ : / ? # , in a name or password as %40 %3A %2F %3F %23 %2C.');
+    throw invalid(
+      'The backend URL cannot be read.',
+      'The form is postgresql://user:password@host:port/database; write @ : / ? # , in a name or password as %40 %3A %2F %3F %23 %2C.',
+    );
   }
 }
 

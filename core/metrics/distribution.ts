@@ -29,7 +29,13 @@ export class Reservoir {
   /** Count, percentiles (nearest rank) and maximum; all 0 before the first value. */
   snapshot(): Distribution {
     const sorted = this.#values.slice(0, Math.min(this.#count, this.#values.length)).sort();
-    return { count: this.#count, p50: percentile(sorted, 0.5), p95: percentile(sorted, 0.95), p99: percentile(sorted, 0.99), max: this.#max };
+    return {
+      count: this.#count,
+      p50: percentile(sorted, 0.5),
+      p95: percentile(sorted, 0.95),
+      p99: percentile(sorted, 0.99),
+      max: this.#max,
+    };
   }
 }
 

@@ -67,8 +67,11 @@ describe('ScramExchange', () => {
   it('survives random messages', async () => {
     for (let round = 0; round < 500; round++) {
       const text = Array.from({ length: 1 + (round % 60) }, () => 'r=nonce1,s=AAAA,i=4\0\u00ff'[Math.floor(Math.random() * 21)]).join('');
-      const outcome = await new ScramExchange('pw', 'nonce').final(Buffer.from(text, 'latin1')).then(() => null, (error: unknown) => error);
-      if (outcome !== null) expect(outcome).toBeInstanceOf(AuthFailure);
+      const outcome = await new ScramExchange('pw', 'nonce').final(Buffer.from(text, 'latin1')).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      expect(outcome === null || outcome instanceof AuthFailure).toBe(true);
     }
   });
 });

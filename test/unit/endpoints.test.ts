@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { CallError } from '../../core/contract/index.ts';
-import { backendId, dialAddress, EndpointMap, formatBackendUrl, parseBackendUrl, parseEndpointMap, type EndpointChange } from '../../core/endpoints/map.ts';
+import {
+  backendId,
+  dialAddress,
+  EndpointMap,
+  formatBackendUrl,
+  parseBackendUrl,
+  parseEndpointMap,
+  type EndpointChange,
+} from '../../core/endpoints/map.ts';
 
 function failure(run: () => unknown): CallError {
   try {
@@ -24,7 +32,10 @@ describe('parseBackendUrl', () => {
     ['postgresql://me:p w@h/my db', { host: 'h', port: 5432, database: 'my db', user: 'me', password: 'p w' }],
     ['postgresql://h/app?sslmode=disable', { host: 'h', port: 5432, database: 'app', user: '', password: null }],
     ['postgresql://h/?user=u&password=p%26w&dbname=d&port=7', { host: 'h', port: 7, database: 'd', user: 'u', password: 'p&w' }],
-    ['postgresql://me@%2Fvar%2Frun%2Fpostgresql/app', { host: '/var/run/postgresql', port: 5432, database: 'app', user: 'me', password: null }],
+    [
+      'postgresql://me@%2Fvar%2Frun%2Fpostgresql/app',
+      { host: '/var/run/postgresql', port: 5432, database: 'app', user: 'me', password: null },
+    ],
     ['postgresql:///app?host=/tmp', { host: '/tmp', port: 5432, database: 'app', user: '', password: null }],
     ['postgresql://me@h/d?sslmode=prefer&application_name=x', { host: 'h', port: 5432, database: 'd', user: 'me', password: null }],
   ])('reads %s', (url, expected) => {
@@ -51,7 +62,11 @@ describe('parseBackendUrl', () => {
   });
 
   it('never repeats a password in an error', () => {
-    for (const url of ['postgresql://me:hunter2@h:99999/d', 'postgresql://me:hunter2@h/d?sslmode=require', 'postgresql://me:hunter2@a b:/%']) {
+    for (const url of [
+      'postgresql://me:hunter2@h:99999/d',
+      'postgresql://me:hunter2@h/d?sslmode=require',
+      'postgresql://me:hunter2@a b:/%',
+    ]) {
       const error = failure(() => parseBackendUrl(url));
       expect(`${error.message} ${error.hint}`).not.toContain('hunter2');
     }
@@ -59,12 +74,14 @@ describe('parseBackendUrl', () => {
 });
 
 describe('formatBackendUrl, backendId, dialAddress', () => {
-  it.each(['postgresql://me@db:6000/app', 'postgresql://h:5432/postgres', 'postgresql://m%40e@[::1]:5433/a%2Fb', 'postgresql://%2Ftmp:5432/app'])(
-    'round-trips %s',
-    (url) => {
-      expect(formatBackendUrl(parseBackendUrl(url))).toBe(url);
-    },
-  );
+  it.each([
+    'postgresql://me@db:6000/app',
+    'postgresql://h:5432/postgres',
+    'postgresql://m%40e@[::1]:5433/a%2Fb',
+    'postgresql://%2Ftmp:5432/app',
+  ])('round-trips %s', (url) => {
+    expect(formatBackendUrl(parseBackendUrl(url))).toBe(url);
+  });
   it('leaves the password out', () => {
     expect(formatBackendUrl(parseBackendUrl('postgresql://me:hunter2@h/d'))).toBe('postgresql://me@h:5432/d');
   });
@@ -127,7 +144,13 @@ describe('EndpointMap', () => {
     map.delete('ep-z');
     stop();
     map.setDefault('ep-c');
-    expect(seen.map((change) => `${change.kind} ${change.id}`)).toEqual(['set ep-a', 'rename ep-z', 'default ep-z', 'delete ep-z', 'default ep-b']);
+    expect(seen.map((change) => `${change.kind} ${change.id}`)).toEqual([
+      'set ep-a',
+      'rename ep-z',
+      'default ep-z',
+      'delete ep-z',
+      'default ep-b',
+    ]);
     expect(seen[0]).toMatchObject({ before: { port: 1 }, after: { port: 9 } });
   });
 

@@ -39,7 +39,9 @@ describe('Reservoir', () => {
     expect(reservoir.snapshot()).toMatchObject({ count: 10, max: 99 });
   });
   it('takes the nearest rank', () => {
-    expect([percentile([], 0.5), percentile([7], 0.01), percentile([1, 2, 3, 4], 0.5), percentile([1, 2, 3, 4], 0.51)]).toEqual([0, 7, 2, 3]);
+    expect([percentile([], 0.5), percentile([7], 0.01), percentile([1, 2, 3, 4], 0.5), percentile([1, 2, 3, 4], 0.51)]).toEqual([
+      0, 7, 2, 3,
+    ]);
   });
 });
 
@@ -47,7 +49,7 @@ describe('MigrationTally', () => {
   it('adds up at every moment, and fits the contract', () => {
     const tally = new MigrationTally();
     const outcomes: TransferOutcome[] = ['success', 'error_recoverable', 'refused', 'success', 'error_fatal', 'refused'];
-    for (const outcome of outcomes) tally.begin();
+    outcomes.forEach(() => tally.begin());
     expect(tally.snapshot()).toMatchObject({ attempted: 0, inFlight: 6 });
     for (const outcome of outcomes) {
       tally.settle(outcome, 12, outcome === 'success' ? 3 : null);
