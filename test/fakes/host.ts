@@ -1,0 +1,114 @@
+/** A host without a proxy, for tests of the shells around it: it answers `snapshot` with as many sessions as it is told. */
+import { CallError } from '../../core/contract/index.ts';
+import type { Delta, Handlers, SessionRow, Snapshot } from '../../core/contract/index.ts';
+
+const distribution = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
+
+/** A snapshot that fits the contract. */
+export function snapshotWith(sessions: number): Snapshot {
+  return {
+    seq: 0,
+    at: 0,
+    host: {
+      version: '0.0.0',
+      startedAt: 0,
+      proxy: { host: '127.0.0.1', port: 6432 },
+      wantedPort: null,
+      defaultEndpoint: null,
+      unknownEndpoint: 'refuse',
+      demo: { state: 'off', reason: null, workload: false, available: true },
+      connectLines: [],
+    },
+    endpoints: [],
+    sessions: Array.from({ length: sessions }, (_, index) => session(index + 1)),
+    pools: [],
+    operations: [],
+    transfers: [],
+    counters: {
+      attempted: 0,
+      success: 0,
+      error_recoverable: 0,
+      error_fatal: 0,
+      refused: 0,
+      inFlight: 0,
+      attemptedLatency: distribution,
+      pause: distribution,
+    },
+    samples: [],
+    log: [],
+  };
+}
+
+function session(id: number): SessionRow {
+  return {
+    id,
+    application: 'app',
+    user: 'postgres',
+    database: 'postgres',
+    endpoint: 'ep-a',
+    requestedEndpoint: null,
+    routedBy: 'default',
+    backend: '127.0.0.1:5432',
+    serverPid: null,
+    clientAddress: '127.0.0.1',
+    clientPort: 50_000 + id,
+    state: 'idle',
+    transaction: 'I',
+    statementKind: null,
+    stateSince: 0,
+    connectedAt: 0,
+    queries: 0,
+    transactions: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    migrations: 0,
+    transfer: null,
+    outstanding: 0,
+    lastRequest: null,
+    lastResponse: null,
+  };
+}
+
+/** The stand-in host; counts what was asked of it. */
+export class FakeHost {
+  sessions = 0;
+  started = 0;
+  stopped = 0;
+  failToStart: Error | null = null;
+  private readonly listeners = new Set<(delta: Delta) => void>();
+
+  readonly handlers: Handlers = {
+    snapshot: () => snapshotWith(this.sessions),
+    'endpoints.save': ({ id }) => ({ id, backend: '127.0.0.1:5432', stranded: [] }),
+    'endpoints.remove': () => {
+      throw new CallError('in_use', 'ep-a still has 2 sessions.', 'Move them first.');
+    },
+    'endpoints.test': () => ({ ok: true, message: 'PostgreSQL 18.4', hint: null, serverVersion: '18.4', ms: 1 }),
+    'endpoints.check': () => {
+      throw new Error('a bug');
+    },
+    preflight: () => ({ verdicts: [] }),
+    migrate: () => ({ operationId: 1 }),
+    'operation.cancel': () => ({}),
+    'session.close': () => ({}),
+    'demo.start': () => ({}),
+    'demo.stop': () => ({}),
+    'demo.workload': () => ({}),
+  };
+
+  start(): Promise<void> {
+    this.started += 1;
+    return this.failToStart ? Promise.reject(this.failToStart) : Promise.resolve();
+  }
+  stop(): Promise<void> {
+    this.stopped += 1;
+    return Promise.resolve();
+  }
+  subscribe(listener: (delta: Delta) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+  tell(delta: Delta): void {
+    for (const listener of this.listeners) listener(delta);
+  }
+}
