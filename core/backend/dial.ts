@@ -50,7 +50,7 @@ export function dial(login: Login, options: { deadlineMs?: number; signal?: Abor
       reject(new DialFailure('aborted', 'given up'));
       return;
     }
-    const socket = net.connect({ host: backend.host, port: backend.port });
+    const socket = net.connect(backend.connect);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
     let stage = 'connect';

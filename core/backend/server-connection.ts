@@ -8,11 +8,10 @@ import { readErrorFields } from '../wire/errors.ts';
 import { MessageReader, readCString, type Message } from '../wire/message-reader.ts';
 import { cancelRequest, terminateMessage } from '../wire/messages.ts';
 
-/** Where a backend listens. `id` is `host:port`. */
+/** Where a backend listens. `id` is `host:port`; `connect` is what a socket needs. */
 export interface BackendAddress {
   readonly id: string;
-  readonly host: string;
-  readonly port: number;
+  readonly connect: { readonly host: string; readonly port: number } | { readonly path: string };
 }
 
 /** The connection ended although somebody still needed it; `message` says what the server said last, if anything. */
@@ -219,7 +218,7 @@ export class ServerConnection {
   cancel(stillWanted: () => boolean): Promise<void> {
     this.cancelsInFlight++;
     return new Promise((resolve) => {
-      const socket = net.connect({ host: this.backend.host, port: this.backend.port });
+      const socket = net.connect(this.backend.connect);
       const timer = setTimeout(() => socket.destroy(), CANCEL_DEADLINE_MS);
       socket.once('connect', () => {
         if (stillWanted()) socket.write(cancelRequest(this.pid, this.#secret));

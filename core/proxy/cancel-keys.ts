@@ -1,0 +1,37 @@
+/** The proxy's own cancel keys: one per client, stable for its life, never a backend's (pooling.md section 4). */
+import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+
+/** What a CancelRequest can reach. */
+export interface Cancellable {
+  cancel(): void;
+}
+
+/** Hands out keys and finds their owners. */
+export class CancelKeys {
+  readonly #owners = new Map<number, { secret: Buffer; owner: Cancellable | null }>();
+
+  /** A new, unused key; its owner is set with `assign`. */
+  issue(): { pid: number; secret: Buffer } {
+    let pid: number;
+    do pid = randomInt(1, 0x7fffffff);
+    while (this.#owners.has(pid));
+    const secret = randomBytes(4);
+    this.#owners.set(pid, { secret, owner: null });
+    return { pid, secret };
+  }
+
+  assign(pid: number, owner: Cancellable): void {
+    const entry = this.#owners.get(pid);
+    if (entry !== undefined) entry.owner = owner;
+  }
+
+  revoke(pid: number): void {
+    this.#owners.delete(pid);
+  }
+
+  /** Delivers a cancel request; a wrong key does nothing, as with PostgreSQL. */
+  request(pid: number, secret: Buffer): void {
+    const entry = this.#owners.get(pid);
+    if (entry !== undefined && secret.length === entry.secret.length && timingSafeEqual(secret, entry.secret)) entry.owner?.cancel();
+  }
+}

@@ -1,0 +1,70 @@
+/** The opening of a client connection: encryption requests, cancel requests, the startup packet (pooling.md 5.4). */
+import type net from 'node:net';
+import { fatal } from '../wire/errors.ts';
+import { ProtocolViolation } from '../wire/message-reader.ts';
+import { negotiateProtocolVersion } from '../wire/messages.ts';
+import { readOpeningPacket } from '../wire/startup.ts';
+
+/** What a client turned out to want. `rest` is what it sent behind its startup packet. */
+export type Opening =
+  | { readonly kind: 'cancel'; readonly pid: number; readonly secret: Buffer }
+  | { readonly kind: 'startup'; readonly parameters: ReadonlyMap<string, string>; readonly rest: Buffer }
+  | { readonly kind: 'gone'; readonly reason: string }
+  | { readonly kind: 'violation'; readonly reason: string };
+
+const NO = Buffer.from('N');
+/** How long a client may take until its startup packet is in (PostgreSQL's authentication_timeout is 60 s). */
+const OPENING_DEADLINE_MS = 60_000;
+
+/** Reads what a client says first; answers encryption requests with `N`. Never rejects; leaves no listener behind. */
+export function readOpening(socket: net.Socket, deadlineMs = OPENING_DEADLINE_MS): Promise<Opening> {
+  return new Promise((resolve) => {
+    let buffered: Buffer = Buffer.alloc(0);
+    const seen = new Set<string>();
+    const settle = (opening: Opening): void => {
+      clearTimeout(timer);
+      socket.pause();
+      socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onEnd);
+      resolve(opening);
+    };
+    const onEnd = (): void => settle({ kind: 'gone', reason: 'closed before its startup packet' });
+    const onError = (error: Error): void => settle({ kind: 'gone', reason: error.message });
+    const onData = (chunk: Buffer): void => {
+      buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
+      try {
+        for (let read = readOpeningPacket(buffered); read !== null; read = readOpeningPacket(buffered)) {
+          const { packet } = read;
+          buffered = buffered.subarray(read.bytes);
+          switch (packet.kind) {
+            case 'ssl':
+            case 'gssenc':
+              if (seen.has(packet.kind)) throw new ProtocolViolation('a second encryption request');
+              // Bytes sent before the answer would have been meant for the encrypted stream (CVE-2021-3935).
+              if (buffered.length > 0) throw new ProtocolViolation('received unencrypted data after encryption request');
+              seen.add(packet.kind);
+              socket.write(NO);
+              break;
+            case 'cancel':
+              settle(packet);
+              return;
+            case 'startup': {
+              const unknown = [...packet.parameters.keys()].filter((name) => name.startsWith('_pq_.'));
+              if (packet.minor > 0 || unknown.length > 0) socket.write(negotiateProtocolVersion(0, unknown));
+              settle({ kind: 'startup', parameters: packet.parameters, rest: buffered });
+              return;
+            }
+          }
+        }
+      } catch (error) {
+        settle({ kind: 'violation', reason: error instanceof Error ? error.message : String(error) });
+      }
+    };
+    const timer = setTimeout(() => settle({ kind: 'violation', reason: `no startup packet within ${deadlineMs / 1000} s` }), deadlineMs);
+    socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onEnd);
+  });
+}
+
+/** The FATAL error for an opening that broke the protocol. */
+export function openingRefusal(reason: string): Buffer {
+  return fatal('08P01', reason, 'This port speaks the PostgreSQL protocol.');
+}

@@ -1,0 +1,253 @@
+/** The proxy's listener: accepts clients, routes them, gives them a server connection, and sees them off. */
+import net from 'node:net';
+import { DialFailure, startupKey } from '../backend/dial.ts';
+import { loginFor } from '../backend/login.ts';
+import type { EndpointMap } from '../endpoints/map.ts';
+import { PoolExhausted } from '../pool/pool.ts';
+import type { Pools } from '../pool/pools.ts';
+import { farewell } from '../session/farewell.ts';
+import type { ForwarderEnd } from '../session/forwarder.ts';
+import { Session, type SessionIdentity } from '../session/session.ts';
+import { Server } from '../wire/codes.ts';
+import { errorResponse, fatal } from '../wire/errors.ts';
+import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
+import { CancelKeys } from './cancel-keys.ts';
+import { openingRefusal, readOpening } from './handshake.ts';
+import { route, RoutingFailure, type Route } from './routing.ts';
+
+/** A virtual database of the proxy's own: takes over a client's socket, login included. */
+export interface ConsoleDoor {
+  /** The names it answers to. */
+  readonly databases: ReadonlySet<string>;
+  open(socket: net.Socket, client: { parameters: ReadonlyMap<string, string>; pid: number; secret: Buffer; rest: Buffer }): { cancel(): void };
+}
+
+/** What the listener needs. */
+export interface ProxyOptions {
+  readonly map: EndpointMap;
+  readonly pools: Pools;
+  readonly unknownEndpoint: 'default' | 'refuse';
+  readonly console: ConsoleDoor;
+  report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
+}
+
+/** Ports tried after the wanted one when that is taken. */
+const PORTS_TRIED = 100;
+
+/** See the head of this file. */
+export class Proxy {
+  readonly sessions = new Map<number, Session>();
+  /** Logins that reached a backend. */
+  logins = 0;
+  readonly #options: ProxyOptions;
+  readonly #keys = new CancelKeys();
+  readonly #sockets = new Set<net.Socket>();
+  /** `allowHalfOpen`: a client that sends a query and then FIN must still get its answer (pooling.md 1.2). */
+  readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => this.#accept(socket));
+  #nextSession = 1;
+  #stopping = false;
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+  }
+
+  /** Starts to listen; with `portFallback` a taken port is followed by the next free one. Rejects when nothing can be bound. */
+  async listen(at: { host: string; port: number; portFallback?: boolean }): Promise<{ host: string; port: number }> {
+    for (let port = at.port; ; port++) {
+      try {
+        await this.#bind(at.host, port);
+        break;
+      } catch (error) {
+        const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+        if (!taken || at.portFallback !== true || port >= Math.min(65_535, at.port + PORTS_TRIED)) throw error;
+      }
+    }
+    this.#server.on('error', (error) => this.#options.report('error', 'listener_error', `The listener failed: ${error.message}.`));
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the listener has no port');
+    return { host: at.host, port: address.port };
+  }
+
+  #bind(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, backlog: 511 }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Stops listening and ends every session with FATAL 57P01. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.sessions.values()) session.end('57P01', 'Switchyard is shutting down', 'Connect again once it runs.');
+    const deadline = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, 1_500);
+    for (const socket of this.#sockets) if (!socket.writableEnded) socket.end();
+    await closed;
+    clearTimeout(deadline);
+  }
+
+  #accept(socket: net.Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    // Every phase has its own handler; this one only keeps a late error from being an uncaught one.
+    socket.on('error', () => {});
+    this.#open(socket).catch((error: unknown) => {
+      this.#options.report('error', 'internal', `A client could not be served: ${error instanceof Error ? error.message : String(error)}.`);
+      farewell(socket, fatal('XX000', 'internal error of the proxy'));
+    });
+  }
+
+  async #open(socket: net.Socket): Promise<void> {
+    const opening = await readOpening(socket);
+    switch (opening.kind) {
+      case 'cancel':
+        // Closed before the request is looked at, so that its timing tells nothing.
+        socket.end();
+        socket.resume();
+        this.#keys.request(opening.pid, opening.secret);
+        return;
+      case 'gone':
+        socket.destroy();
+        return;
+      case 'violation':
+        this.#options.report('warn', 'protocol_violation', `A client at ${addressOf(socket)} was refused: ${opening.reason}.`);
+        farewell(socket, openingRefusal(opening.reason));
+        return;
+      case 'startup':
+        if (this.#stopping) farewell(socket, fatal('57P03', 'Switchyard is shutting down'));
+        else await this.#login(socket, opening.parameters, opening.rest);
+    }
+  }
+
+  async #login(socket: net.Socket, parameters: ReadonlyMap<string, string>, rest: Buffer): Promise<void> {
+    const user = parameters.get('user') ?? '';
+    if (user === '') {
+      farewell(socket, fatal('28000', 'no PostgreSQL user name specified in startup packet'));
+      return;
+    }
+    const database = parameters.get('database') ?? '';
+    if (this.#options.console.databases.has(database)) {
+      this.#openConsole(socket, parameters, rest);
+      return;
+    }
+    let routed: Route;
+    try {
+      routed = route(parameters, this.#options.map, this.#options.unknownEndpoint);
+    } catch (error) {
+      if (!(error instanceof RoutingFailure)) throw error;
+      this.#options.report('warn', 'client_refused', `A client at ${addressOf(socket)} (user "${user}") was refused: ${error.message}.`);
+      farewell(socket, fatal(error.sqlState, error.message, error.hint));
+      return;
+    }
+    await this.#attach(socket, user, routed, rest);
+  }
+
+  #openConsole(socket: net.Socket, parameters: ReadonlyMap<string, string>, rest: Buffer): void {
+    const key = this.#keys.issue();
+    socket.once('close', () => this.#keys.revoke(key.pid));
+    this.#keys.assign(key.pid, this.#options.console.open(socket, { parameters, ...key, rest }));
+  }
+
+  async #attach(socket: net.Socket, user: string, routed: Route, rest: Buffer): Promise<void> {
+    const key = this.#keys.issue();
+    const login = loginFor(routed.spec, user, routed.database, routed.startup);
+    const identity: SessionIdentity = {
+      application: routed.startup.get('application_name') ?? '',
+      user,
+      startup: routed.startup,
+      startupKey: startupKey(routed.startup),
+      requestedEndpoint: routed.requestedEndpoint,
+      routedBy: routed.routedBy,
+      clientAddress: socket.remoteAddress ?? '',
+      clientPort: socket.remotePort ?? 0,
+      replication: routed.startup.has('replication'),
+    };
+    const place = { endpoint: routed.spec.id, backend: login.backend.id, database: routed.database, role: login.role };
+    const departure = new AbortController();
+    const session = new Session(this.#nextSession++, socket, key.pid, identity, place, (ended, end) => {
+      departure.abort(new Error('the client left'));
+      this.#ended(ended, end);
+    });
+    this.#keys.assign(key.pid, session.forwarder);
+    this.sessions.set(session.id, session);
+    if (rest.length > 0) session.forwarder.request.push(rest);
+    socket.resume();
+    const asked = Date.now();
+    try {
+      const server = await this.#options.pools.acquire(login, departure.signal);
+      session.waitMs += Date.now() - asked;
+      if (session.forwarder.isEnded) {
+        this.#options.pools.release(server, true);
+        return;
+      }
+      this.logins++;
+      const hello = [authenticationOk, ...[...server.parameters].map(([name, value]) => parameterStatus(name, value))];
+      session.send(Buffer.concat([...hello, backendKeyData(key.pid, key.secret), readyForQuery()]));
+      session.forwarder.start(server);
+    } catch (error) {
+      if (session.forwarder.isEnded) return;
+      this.#refuse(session, error);
+    }
+  }
+
+  #refuse(session: Session, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#options.report('warn', 'client_refused', `Session ${session.id} (user "${session.identity.user}", endpoint ${session.place.endpoint}) got no server connection: ${message}.`, session.id);
+    session.forwarder.close(message);
+    session.farewell(refusal(error, message));
+  }
+
+  #ended(session: Session, end: ForwarderEnd): void {
+    this.sessions.delete(session.id);
+    this.#keys.revoke(session.cancelPid);
+    const { server } = end;
+    if (server !== null) this.#release(session, server, end);
+    switch (end.kind) {
+      case 'terminated':
+      case 'client_lost':
+        session.farewell();
+        return;
+      case 'server_lost':
+        this.#options.report('warn', 'server_lost', `Session ${session.id} lost its server connection to ${session.place.backend}: ${end.message}.`, session.id);
+        // A server that said goodbye itself (57P01 on a restart, say) has been heard by the client already.
+        if (session.forwarder.link.responseType === Server.ErrorResponse) session.farewell();
+        else session.farewell(fatal('57P01', `the server connection to ${session.place.backend} was lost`, 'Connect again; the transaction under way, if any, was rolled back.'));
+        return;
+      case 'violation':
+        this.#options.report('warn', 'protocol_violation', `Session ${session.id} broke the protocol and was closed: ${end.message}.`, session.id);
+        session.farewell(fatal('08P01', end.message));
+        return;
+      case 'closed':
+    }
+  }
+
+  #release(session: Session, server: NonNullable<ForwarderEnd['server']>, end: ForwarderEnd): void {
+    const { pools } = this.#options;
+    const fit = end.fit && !session.identity.replication;
+    if (!end.busy || !server.isOpen) {
+      pools.release(server, fit);
+      return;
+    }
+    // Closing alone would let the statement run to its end: PostgreSQL notices only when it next uses the socket.
+    void server.cancel(() => server.isOpen).then(() => pools.release(server, false));
+  }
+}
+
+function refusal(error: unknown, message: string): Buffer {
+  if (error instanceof DialFailure) {
+    // What the server itself said (no such database, too many connections, …) reaches the client as the server said it.
+    if (error.fields !== null && error.kind === 'refused') return errorResponse({ ...error.fields, severity: 'FATAL' });
+    return fatal(error.kind === 'authentication' ? '28P01' : '08001', message, error.hint ?? undefined);
+  }
+  if (error instanceof PoolExhausted) return fatal('53300', message, error.hint);
+  return fatal('08006', message);
+}
+
+function addressOf(socket: net.Socket): string {
+  return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
+}
