@@ -9,7 +9,7 @@ import { electronRuntime } from './build/electron-runtime.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
-const wantsTerminal = args.some((arg) => ['--headless', '--json', '--help', '-h'].includes(arg));
+const wantsTerminal = args.some((arg) => ['--headless', '--json', '--help', '-h', '--version'].includes(arg));
 
 /** Standard output belongs to the host: with --json a script reads it. */
 const note = (text) => process.stderr.write(`${text}\n`);
