@@ -16,6 +16,9 @@ if (process.argv.includes('--if-needed') && isFresh(root)) process.exit(0);
 
 const began = performance.now();
 log.log('Building Switchyard …');
-await Promise.all([bundleHosts(root), bundleWindow(root)]);
+const results = await Promise.allSettled([bundleHosts(root), bundleWindow(root)]);
+const failures = results.filter((result) => result.status === 'rejected');
+for (const { reason } of failures) log.error(reason instanceof Error ? reason.message : reason);
+if (failures.length > 0) process.exit(1);
 writeStamp(root);
 log.log(`Built in ${((performance.now() - began) / 1000).toFixed(1)} s.`);

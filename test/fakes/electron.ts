@@ -41,7 +41,7 @@ class FakeApp
   /** As Electron does it: `before-quit` may object, then every window is closed and may object, then it is over. */
   quit(): void {
     if (this.exitCode !== null || objects(this, 'before-quit')) return;
-    for (const window of [...BrowserWindow.getAllWindows()]) window.close();
+    for (const window of BrowserWindow.getAllWindows().slice()) window.close();
     if (BrowserWindow.getAllWindows().length === 0) this.exitCode = 0;
   }
   exit(exitCode = 0): void {
