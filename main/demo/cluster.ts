@@ -8,7 +8,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { childrenOf, processIdentity, signal } from './process-table.ts';
 import { openClusterFolder, sweepLeftovers, type ClusterFolder } from './run-folder.ts';
-import { canRun, copyServerPrograms, findServerPrograms, serverAccount, serverVersion, type Account, type ServerPrograms } from './server-programs.ts';
+import {
+  canRun,
+  copyServerPrograms,
+  findServerPrograms,
+  serverAccount,
+  serverVersion,
+  type Account,
+  type ServerPrograms,
+} from './server-programs.ts';
 
 /** What a server is made with; everything has a default. */
 export interface ClusterOptions {
@@ -143,7 +151,9 @@ async function initialise(programs: ServerPrograms, account: Account, folder: Cl
   }
   await runInitdb(programs, account, folder, args, options.abort);
 
-  const lines = Object.entries({ ...defaultSettings, ...options.settings }).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`);
+  const lines = Object.entries({ ...defaultSettings, ...options.settings }).map(
+    ([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`,
+  );
   await appendFile(join(folder.dataDir, 'postgresql.conf'), `\n${lines.join('\n')}\n`);
   if (options.hba !== undefined) {
     const hba = join(folder.dataDir, 'pg_hba.conf');
@@ -151,7 +161,13 @@ async function initialise(programs: ServerPrograms, account: Account, folder: Cl
   }
 }
 
-async function runInitdb(programs: ServerPrograms, account: Account, folder: ClusterFolder, args: string[], abort?: AbortSignal): Promise<void> {
+async function runInitdb(
+  programs: ServerPrograms,
+  account: Account,
+  folder: ClusterFolder,
+  args: string[],
+  abort?: AbortSignal,
+): Promise<void> {
   const child = spawn(programs.initdb, args, { ...account, cwd: folder.path, env: environment(), stdio: ['ignore', 'ignore', 'pipe'] });
   folder.pid = child.pid ?? null;
   let words = '';
@@ -255,7 +271,11 @@ class RunningCluster implements Cluster {
     const gone = ended(child, 'SIGKILL', stopMs.immediate);
     for (const { pid } of backends) signal(pid, 'SIGKILL');
     await gone;
-    for (let waited = 0; waited < 2_000 && backends.some(({ pid, identity }) => identity !== null && processIdentity(pid) === identity); waited += 10) {
+    for (
+      let waited = 0;
+      waited < 2_000 && backends.some(({ pid, identity }) => identity !== null && processIdentity(pid) === identity);
+      waited += 10
+    ) {
       await sleep(10);
     }
   }

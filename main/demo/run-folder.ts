@@ -96,11 +96,9 @@ export function postmasterOf(dataDir: string): number | null {
 
 function makeRunFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), prefix));
-  writeFileSync(
-    join(folder, ownerFile),
-    JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid), host: hostname() }),
-    { mode: 0o600 },
-  );
+  writeFileSync(join(folder, ownerFile), JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid), host: hostname() }), {
+    mode: 0o600,
+  });
   // Others may pass through, not look around: the servers may run under another account.
   chmodSync(folder, 0o711);
   return folder;

@@ -64,12 +64,14 @@ describe.each(['password', 'md5', 'scram-sha-256'] as const)('authentication by 
 
   it('lets the right password in and no other', async () => {
     expect(await one(cluster().url(), 'select 1')).toBe(1);
-    await expect(one(`postgresql://postgres:wrong@127.0.0.1:${cluster().port}/postgres`, 'select 1')).rejects.toThrow(/authentication failed/);
+    await expect(one(`postgresql://postgres:wrong@127.0.0.1:${cluster().port}/postgres`, 'select 1')).rejects.toThrow(
+      /authentication failed/,
+    );
   });
 });
 
 describe('starting', () => {
-  it('says in the server\'s words why it does not start, and leaves nothing', async () => {
+  it("says in the server's words why it does not start, and leaves nothing", async () => {
     await expect(startCluster({ settings: { shared_buffers: 'nonsense' } })).rejects.toThrow(/shared_buffers/);
   });
 

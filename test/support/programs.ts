@@ -30,13 +30,11 @@ export function findProgram(name: 'psql' | 'pgbench' | 'pg_isready'): string | n
 /** A suite that needs a client program; where there is none it is skipped, and the output says so and why. */
 export function describeWithProgram(name: 'psql' | 'pgbench', title: string, suite: (program: string) => void): void {
   const program = findProgram(name);
-  if (program === null) {
-    const reason = `SKIPPED: ${title}: this machine has no ${name} (Debian: apt-get install postgresql-client / postgresql-contrib)`;
-    process.stderr.write(`\n*** ${reason} ***\n`);
-    describe.skip(reason, () => suite(name));
-    return;
-  }
-  describe(title, () => suite(program));
+  const missing = `this machine has no ${name} (Debian: apt-get install postgresql-client postgresql-contrib)`;
+  if (program === null) process.stderr.write(`\n*** SKIPPED: ${title}: ${missing} ***\n`);
+  describe.skipIf(program === null)(`${title}${program === null ? ` (SKIPPED: ${missing})` : ''}`, () => {
+    suite(program ?? name);
+  });
 }
 
 /** Runs a program to its end; never throws for its exit code. */

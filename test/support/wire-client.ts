@@ -36,7 +36,11 @@ export class WireClient {
   }
 
   /** Opens, sends a StartupMessage and reads up to the first ReadyForQuery. */
-  static async start(port: number, parameters: Record<string, string> = {}, host = '127.0.0.1'): Promise<{ client: WireClient; greeting: WireMessage[] }> {
+  static async start(
+    port: number,
+    parameters: Record<string, string> = {},
+    host = '127.0.0.1',
+  ): Promise<{ client: WireClient; greeting: WireMessage[] }> {
     const client = await WireClient.open(port, host);
     client.write(startup({ user: 'postgres', database: 'postgres', ...parameters }));
     return { client, greeting: await client.until('Z') };

@@ -1,0 +1,191 @@
+/** The command line, the same for every shell: what was asked for, or why it cannot be understood. */
+import { isIP } from 'node:net';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { CallError } from '../../core/contract/index.ts';
+import { parseEndpointMap, type EndpointSpec } from '../../core/endpoints/map.ts';
+import { demoEndpointIds } from '../demo/demo.ts';
+
+/** A local address; port 0 is any free one. */
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** What was asked for. */
+export interface CommandLine {
+  headless: boolean;
+  json: boolean;
+  /** Asked for, or nothing else to show: without an endpoint map the demo starts by itself. */
+  demo: boolean;
+  /** True when `--demo` was given. */
+  demoAsked: boolean;
+  workload: boolean;
+  /** Where the proxy listens; a port that is taken gives way to the next free one. */
+  listen: Address;
+  /** Where the headless host serves the window. */
+  ui: Address;
+  endpoints: EndpointSpec[];
+  defaultEndpoint: string | null;
+  unknownEndpoint: 'default' | 'refuse';
+  /** Null: the core's default. */
+  poolSize: number | null;
+  /** Whether to open a browser; null: when there is a display. */
+  open: boolean | null;
+}
+
+/** What to do. */
+export type Invocation = { action: 'run'; options: CommandLine } | { action: 'help' } | { action: 'version' };
+
+/** The command line cannot be understood; the message says what to write instead. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Port of the proxy unless another is asked for. */
+export const defaultPort = 6432;
+
+/** What `--help` prints. */
+export const usage = `Switchyard: a control room for PostgreSQL connections.
+
+npm start -- [options]
+
+  --endpoint-map ep-a=postgresql://…,ep-b=postgresql://…
+                         your servers, by the names that clients ask for; a comma inside a URL is %2C
+  --default-endpoint ID  for clients that name none (the first of the map)
+  --unknown-endpoint default|refuse
+                         what becomes of a client that names an unknown one (default)
+  --listen HOST:PORT     where clients connect, loopback only (127.0.0.1:${defaultPort}); a taken port gives way to the
+                         next free one, port 0 is any free one
+  --pool-size N          server connections per backend, database and role
+
+  --demo                 two PostgreSQL servers to play with, ep-a and ep-b; starts by itself without --endpoint-map
+  --workload             the demo's clients, at work from the start
+
+  --headless             no window of its own: serve it to a browser
+  --ui 127.0.0.1:PORT    where to serve it (127.0.0.1:0, any free port)
+  --open, --no-open      open a browser, or do not (only when there is a display)
+  --json                 for scripts: headless, one line of JSON on standard output once ready
+
+  --help, --version
+`;
+
+const flags = {
+  headless: { type: 'boolean' },
+  json: { type: 'boolean' },
+  demo: { type: 'boolean' },
+  workload: { type: 'boolean' },
+  listen: { type: 'string' },
+  ui: { type: 'string' },
+  'endpoint-map': { type: 'string' },
+  'default-endpoint': { type: 'string' },
+  'unknown-endpoint': { type: 'string' },
+  'pool-size': { type: 'string' },
+  open: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+} as const satisfies ParseArgsConfig['options'];
+
+/**
+ * Reads the words after the program's name.
+ * @throws UsageError
+ */
+export function parseCommandLine(words: readonly string[]): Invocation {
+  const values = readFlags(words);
+  if (values.help === true) return { action: 'help' };
+  if (values.version === true) return { action: 'version' };
+
+  const endpoints = readMap(values['endpoint-map']);
+  const demoAsked = values.demo ?? false;
+  const workload = values.workload ?? false;
+  if (endpoints.length > 0 && demoAsked) throw new UsageError('--demo and --endpoint-map exclude each other: the demo brings its own map.');
+  if (endpoints.length > 0 && workload) throw new UsageError('--workload belongs to the demo; it does not run against your servers.');
+  const demo = endpoints.length === 0;
+  const defaultEndpoint = values['default-endpoint'] ?? null;
+  const known = demo ? [...demoEndpointIds] : endpoints.map(({ id }) => id);
+  if (defaultEndpoint !== null && !known.some((id) => id === defaultEndpoint)) {
+    throw new UsageError(`--default-endpoint ${defaultEndpoint} is not in the map (${known.join(', ')}).`);
+  }
+  const json = values.json ?? false;
+  return {
+    action: 'run',
+    options: {
+      headless: json || (values.headless ?? false),
+      json,
+      demo,
+      demoAsked,
+      workload,
+      listen: readAddress('--listen', values.listen ?? `127.0.0.1:${defaultPort}`, isLoopback),
+      ui: readAddress('--ui', values.ui ?? '127.0.0.1:0', (host) => host === '127.0.0.1'),
+      endpoints,
+      defaultEndpoint,
+      unknownEndpoint: readChoice(values['unknown-endpoint']),
+      poolSize: readPoolSize(values['pool-size']),
+      open: values.open ?? null,
+    },
+  };
+}
+
+/** `--no-open` and the like are read by `allowNegative`, which came with Node 20.17. */
+function readFlags(words: readonly string[]) {
+  try {
+    const { values, tokens } = parseArgs({
+      args: [...words],
+      options: flags,
+      strict: true,
+      allowPositionals: false,
+      allowNegative: true,
+      tokens: true,
+    });
+    const negated = tokens.find((token) => token.kind === 'option' && token.rawName.startsWith('--no-') && token.name !== 'open');
+    if (negated?.kind === 'option') throw new UsageError(`There is no option ${negated.rawName}. See --help.`);
+    return values;
+  } catch (error) {
+    if (error instanceof UsageError || !(error instanceof TypeError)) throw error;
+    // The first sentence is for people, the rest explains positional arguments at length.
+    throw new UsageError(`${error.message.split(/\.(?=\s)|\n/, 1)[0]}. See --help.`);
+  }
+}
+
+function readMap(text: string | undefined): EndpointSpec[] {
+  if (text === undefined) return [];
+  try {
+    const endpoints = parseEndpointMap(text);
+    if (endpoints.length === 0) throw new UsageError('--endpoint-map is empty. Write ep-a=postgresql://user@host:port/database,…');
+    return endpoints;
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    throw new UsageError(`--endpoint-map: ${error.message}${error.hint === null ? '' : ` ${error.hint}`}`);
+  }
+}
+
+function readAddress(flag: string, text: string, allowed: (host: string) => boolean): Address {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  if (host === undefined || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6)) {
+    throw new UsageError(`${flag} ${text}: write host:port, for example 127.0.0.1:0.`);
+  }
+  if (allowed(host)) return { host, port };
+  throw new UsageError(
+    flag === '--ui'
+      ? `--ui ${text}: the window is served on 127.0.0.1 only, by this very address.`
+      : `--listen ${text}: only loopback (127.0.0.1, ::1) for now, because clients are let in without a password.`,
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function readChoice(text: string | undefined): 'default' | 'refuse' {
+  if (text === undefined || text === 'default') return 'default';
+  if (text === 'refuse') return 'refuse';
+  throw new UsageError(`--unknown-endpoint ${text}: write default or refuse.`);
+}
+
+function readPoolSize(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const size = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (size < 1 || size > 10_000) throw new UsageError(`--pool-size ${text}: write a number from 1 to 10000.`);
+  return size;
+}

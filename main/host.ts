@@ -1,0 +1,130 @@
+/** What both shells run: the core, the demo, and the calls that a window can make of them. */
+import { CallError, type Delta, type Handlers } from '../core/contract/index.ts';
+import type { EndpointSpec } from '../core/endpoints/map.ts';
+import { Switchyard } from '../core/switchyard.ts';
+import type { CommandLine } from './cli/args.ts';
+import { DemoControl } from './demo/demo-control.ts';
+import { sweepLeftovers } from './demo/run-folder.ts';
+
+/** What a host is made with. */
+export interface HostOptions extends Pick<
+  CommandLine,
+  'listen' | 'endpoints' | 'defaultEndpoint' | 'unknownEndpoint' | 'poolSize' | 'workload'
+> {
+  version: string;
+  /** Start the demo along with the host; a window can start it later too. */
+  demo: boolean;
+  /** Told of what goes wrong without anybody having asked. */
+  log: (error: unknown) => void;
+}
+
+/** A host: made, started once, stopped once. */
+export interface Host {
+  /** Listens; settles as soon as clients can connect. Throws when no port can be had. */
+  start(): Promise<void>;
+  /** Settles when the demo that was asked for runs (at once without one); throws when it does not start. */
+  demoStarted(): Promise<void>;
+  /** Ends clients, servers and folders within a few seconds; may be called at any time and more than once. */
+  stop(): Promise<void>;
+  readonly handlers: Handlers;
+  /** Calls the listener with every delta until the returned function is called. */
+  readonly subscribe: (listener: (delta: Delta) => void) => () => void;
+  /** Where clients connect; null until started. */
+  readonly ready: { proxy: { host: string; port: number } } | null;
+}
+
+/** How long each step of a stop may take, milliseconds. */
+const stepMs = 5_000;
+
+/** Makes a host; nothing happens before `start`. */
+export function createHost(options: HostOptions): Host {
+  const { version, endpoints, unknownEndpoint, listen, log } = options;
+  const core = new Switchyard({
+    version,
+    listen: { ...listen, portFallback: true },
+    endpoints,
+    // The demo's endpoints are not there yet.
+    defaultEndpoint: endpoints.length > 0 ? options.defaultEndpoint : null,
+    unknownEndpoint,
+    ...(options.poolSize === null ? {} : { poolSize: options.poolSize }),
+  });
+  let ready: Host['ready'] = null;
+  let stopped: Promise<void> | null = null;
+
+  const demo = new DemoControl({
+    setDemo: (info) => core.setDemo(info),
+    endpoints: async () => (await core.handlers.snapshot({})).endpoints,
+    addEndpoint: (spec: EndpointSpec) => core.addEndpoint(spec),
+    removeEndpoint: (id) => core.removeEndpoint(id, { closeSessions: true }),
+    proxy() {
+      if (ready === null) throw new CallError('not_started', 'The proxy does not listen yet.');
+      return ready.proxy;
+    },
+  });
+
+  let demoStarted: Promise<void> = Promise.resolve();
+  const startDemo = async (): Promise<void> => {
+    await demo.start();
+    if (options.defaultEndpoint !== null) await makeDefault(core, options.defaultEndpoint);
+    if (options.workload) await demo.setWorkload(true);
+  };
+
+  const stop = async (): Promise<void> => {
+    await within('the demo clients', demo.endClients(), log);
+    await within('the proxy', core.stop(), log);
+    await within('the demo servers', demo.endServers(), log);
+  };
+
+  return {
+    async start() {
+      // Before anything else can fail: what a crash left behind should not outlive this start.
+      await sweepLeftovers().catch(log);
+      if (stopped !== null) throw new Error('the host was stopped before it had started');
+      ready = { proxy: await core.start() };
+      if (!options.demo) return;
+      demoStarted = startDemo();
+      demoStarted.catch(() => undefined);
+    },
+    demoStarted: () => demoStarted,
+    stop: () => (stopped ??= stop()),
+    handlers: {
+      ...core.handlers,
+      'demo.start': async () => {
+        await demo.start();
+        return {};
+      },
+      'demo.stop': async () => {
+        await demo.stop();
+        return {};
+      },
+      'demo.workload': async ({ on }) => {
+        await demo.setWorkload(on);
+        return {};
+      },
+    },
+    subscribe: (listener) => core.subscribe(listener),
+    get ready() {
+      return ready;
+    },
+  };
+}
+
+async function makeDefault(core: Switchyard, id: string): Promise<void> {
+  const row = (await core.handlers.snapshot({})).endpoints.find((endpoint) => endpoint.id === id);
+  if (row === undefined) return;
+  const url = `postgresql://${row.user}@${row.backend}/${row.database}`;
+  await core.handlers['endpoints.save']({ id, url, makeDefault: true });
+}
+
+/** Waits for one step of the stop, but not for ever: whatever is left then, the process's own end takes along. */
+async function within(what: string, step: Promise<unknown>, log: (error: unknown) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      log(new Error(`stopping ${what} took longer than ${stepMs / 1_000} s`));
+      resolve();
+    }, stepMs);
+  });
+  await Promise.race([step.catch(log), late]);
+  clearTimeout(timer);
+}

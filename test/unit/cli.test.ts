@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { parseCommandLine, usage, UsageError, type CommandLine } from '../../main/cli/args.ts';
+
+function run(...words: string[]): CommandLine {
+  const invocation = parseCommandLine(words);
+  if (invocation.action !== 'run') throw new Error(`not run but ${invocation.action}`);
+  return invocation.options;
+}
+
+describe('the command line', () => {
+  it('without words: the demo, port 6432, a free port for the window', () => {
+    expect(run()).toEqual({
+      headless: false,
+      json: false,
+      demo: true,
+      demoAsked: false,
+      workload: false,
+      listen: { host: '127.0.0.1', port: 6432 },
+      ui: { host: '127.0.0.1', port: 0 },
+      endpoints: [],
+      defaultEndpoint: null,
+      unknownEndpoint: 'default',
+      poolSize: null,
+      open: null,
+    });
+  });
+
+  it('reads what scripts write', () => {
+    expect(run('--headless', '--json', '--demo', '--listen', '127.0.0.1:0', '--ui', '127.0.0.1:0')).toMatchObject({
+      headless: true,
+      json: true,
+      demo: true,
+      demoAsked: true,
+      listen: { host: '127.0.0.1', port: 0 },
+    });
+  });
+
+  it('--json means headless', () => expect(run('--json').headless).toBe(true));
+
+  it('reads a map, and then leaves the demo alone', () => {
+    const options = run(
+      '--endpoint-map=ep-a=postgresql://me:secret@127.0.0.1:5433/app,ep-b=postgresql://127.0.0.1/x',
+      '--default-endpoint',
+      'ep-b',
+    );
+    expect(options.demo).toBe(false);
+    expect(options.defaultEndpoint).toBe('ep-b');
+    expect(options.endpoints).toEqual([
+      { id: 'ep-a', host: '127.0.0.1', port: 5433, database: 'app', user: 'me', password: 'secret' },
+      { id: 'ep-b', host: '127.0.0.1', port: 5432, database: 'x', user: '', password: null },
+    ]);
+  });
+
+  it('reads the rest', () => {
+    expect(run('--pool-size', '7', '--unknown-endpoint', 'refuse', '--workload', '--no-open', '--default-endpoint', 'ep-a')).toMatchObject({
+      poolSize: 7,
+      unknownEndpoint: 'refuse',
+      workload: true,
+      open: false,
+      defaultEndpoint: 'ep-a',
+    });
+    expect(run('--open').open).toBe(true);
+  });
+
+  it.each(['127.0.0.1:0', '127.1.2.3:65535', '[::1]:6432', 'localhost:1'])('listens on %s', (address) => {
+    expect(() => run('--listen', address)).not.toThrow();
+  });
+
+  it('help and version win', () => {
+    expect(parseCommandLine(['--help', '--demo'])).toEqual({ action: 'help' });
+    expect(parseCommandLine(['-h'])).toEqual({ action: 'help' });
+    expect(parseCommandLine(['--version'])).toEqual({ action: 'version' });
+    expect(usage).toContain('--endpoint-map');
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['an unknown option', ['--pool'], /Unknown option '--pool'\. See --help/],
+    ['a stray word', ['demo'], /^Unexpected argument 'demo'\. See --help\.$/],
+    ['a missing value', ['--listen'], /--listen/],
+    ['a negated option', ['--no-demo'], /There is no option --no-demo/],
+    ['a value for a switch', ['--demo=yes'], /--demo/],
+    ['the whole network', ['--listen', '0.0.0.0:6432'], /only loopback.*without a password/],
+    ['another machine', ['--listen', '192.168.1.5:6432'], /only loopback/],
+    ['all of IPv6', ['--listen', '[::]:6432'], /only loopback/],
+    ['a name that looks local', ['--listen', '127.0.0.1.example.com:6432'], /only loopback/],
+    ['no port', ['--listen', '127.0.0.1'], /write host:port/],
+    ['a port too high', ['--listen', '127.0.0.1:65536'], /write host:port/],
+    ['a port that is none', ['--listen', '127.0.0.1:x'], /write host:port/],
+    ['brackets around nothing', ['--listen', '[127.0.0.1]:1'], /write host:port/],
+    ['the window under a name', ['--ui', 'localhost:0'], /127\.0\.0\.1 only/],
+    ['the window on the network', ['--ui', '0.0.0.0:0'], /127\.0\.0\.1 only/],
+    ['no pool', ['--pool-size', '0'], /1 to 10000/],
+    ['half a pool', ['--pool-size', '1.5'], /1 to 10000/],
+    ['a wrong choice', ['--unknown-endpoint', 'ask'], /default or refuse/],
+    ['demo and map', ['--demo', '--endpoint-map', 'a=postgresql://h/d'], /exclude each other/],
+    ['workload and map', ['--workload', '--endpoint-map', 'a=postgresql://h/d'], /belongs to the demo/],
+    ['a default that is not there', ['--endpoint-map', 'a=postgresql://h/d', '--default-endpoint', 'b'], /not in the map \(a\)/],
+    ['a default the demo lacks', ['--default-endpoint', 'b'], /not in the map \(ep-a, ep-b\)/],
+    ['an empty map', ['--endpoint-map', ''], /empty/],
+    ['a map without names', ['--endpoint-map', 'postgresql://h/d'], /--endpoint-map: Entry 1/],
+  ])('refuses %s', (_what, words, message) => {
+    expect(() => parseCommandLine(words)).toThrow(UsageError);
+    expect(() => parseCommandLine(words)).toThrow(message);
+  });
+
+  it('never repeats a password', () => {
+    expect.assertions(1);
+    try {
+      run('--endpoint-map', 'a=postgresql://me:sesame@h:99999/d');
+    } catch (error) {
+      expect(String(error)).not.toContain('sesame');
+    }
+  });
+});
