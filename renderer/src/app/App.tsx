@@ -1,0 +1,90 @@
+import { Suspense, lazy, useEffect, useRef } from 'react';
+import type { ReactNode } from 'react';
+import { EndpointsView } from '../features/endpoints/EndpointsView.tsx';
+import { EventsView } from '../features/events/EventsView.tsx';
+import { MigrateDialog } from '../features/migrate/MigrateDialog.tsx';
+import { OperationPanels } from '../features/migrate/OperationPanels.tsx';
+import { SessionsView } from '../features/sessions/SessionsView.tsx';
+import { cx } from '../lib/cx.ts';
+import { useServer } from '../store/server.ts';
+import { useView } from '../store/view.ts';
+import styles from './App.module.css';
+import { ErrorBoundary } from './ErrorBoundary.tsx';
+import { FeedBanner } from './FeedBanner.tsx';
+import { Header } from './Header.tsx';
+import { Rail } from './Rail.tsx';
+import { parseHash, useHash } from './routes.ts';
+import type { Route } from './routes.ts';
+
+const PoolsView = lazy(() => import('../features/pools/PoolsView.tsx').then((module) => ({ default: module.PoolsView })));
+const MigrationsView = lazy(() =>
+  import('../features/migrations/MigrationsView.tsx').then((module) => ({ default: module.MigrationsView })),
+);
+
+const titles: Record<Route, string> = {
+  sessions: 'Sessions',
+  endpoints: 'Endpoints',
+  pools: 'Pools',
+  migrations: 'Migrations',
+  events: 'Events',
+};
+
+function View({ route, params }: { route: Route; params: URLSearchParams }): ReactNode {
+  switch (route) {
+    case 'sessions':
+      return <SessionsView />;
+    case 'endpoints':
+      return <EndpointsView />;
+    case 'pools':
+      return <PoolsView />;
+    case 'migrations':
+      return <MigrationsView params={params} />;
+    case 'events':
+      return <EventsView />;
+  }
+}
+
+/** The window: nameplate, rail, one view, and what stands above all views. */
+export function App(): ReactNode {
+  const { route, params } = parseHash(useHash());
+  const old = useServer((state) => state.feed === 'lost');
+  const migrating = useView((state) => state.migrate !== null);
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(route);
+
+  useEffect(() => {
+    document.title = `${titles[route]} – Switchyard`;
+    // A new view is announced by moving the focus there; not on load, where it would steal it.
+    if (shown.current !== route) main.current?.focus();
+    shown.current = route;
+  }, [route]);
+
+  return (
+    <div className={styles.frame}>
+      <a
+        className={styles.skip}
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        Skip to the view
+      </a>
+      <Header />
+      <Rail current={route} />
+      <div className={styles.column}>
+        <FeedBanner />
+        <main ref={main} id="main" tabIndex={-1} className={cx(styles.main, old && styles.old)}>
+          <ErrorBoundary key={route}>
+            <Suspense fallback={null}>
+              <View route={route} params={params} />
+            </Suspense>
+          </ErrorBoundary>
+        </main>
+      </div>
+      {migrating && <MigrateDialog />}
+      <OperationPanels />
+    </div>
+  );
+}

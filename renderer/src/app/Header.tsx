@@ -1,0 +1,68 @@
+import { Monitor, Moon, Sun } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { useServer } from '../store/server.ts';
+import type { Feed } from '../store/server.ts';
+import { CopyButton } from '../ui/CopyLine.tsx';
+import { Lamp } from '../ui/Lamp.tsx';
+import type { LampShape, Tone } from '../ui/Lamp.tsx';
+import { Segmented } from '../ui/Segmented.tsx';
+import styles from './App.module.css';
+import mark from './mark.svg';
+import { hashOf } from './routes.ts';
+import { chooseTheme, useTheme } from './theme.ts';
+
+const feeds: Record<Feed, { words: string; tone: Tone; shape: LampShape }> = {
+  connecting: { words: 'Connecting', tone: 'info', shape: 'half' },
+  live: { words: 'Live', tone: 'good', shape: 'full' },
+  lost: { words: 'Connection lost', tone: 'bad', shape: 'cross' },
+  denied: { words: 'No access', tone: 'bad', shape: 'cross' },
+};
+
+const demoWords = { starting: 'starting', running: 'running', stopping: 'stopping', failed: 'failed' } as const;
+
+/** The nameplate: where clients connect, whether the feed runs, what the demo does, and the theme. */
+export function Header(): ReactNode {
+  const feed = feeds[useServer((state) => state.feed)];
+  const host = useServer((state) => state.host);
+  const theme = useTheme((state) => state.choice);
+  const address = host ? `${host.proxy.host}:${host.proxy.port}` : null;
+  return (
+    <header className={styles.header}>
+      <span className={styles.brand}>
+        <img src={mark} alt="" />
+        Switchyard
+      </span>
+      <div className={styles.facts}>
+        {address !== null && (
+          <span className={styles.fact}>
+            Proxy <b data-testid="proxy-address">{address}</b>
+            <CopyButton text={address} what="proxy address" />
+          </span>
+        )}
+        {host?.wantedPort != null && <span className={styles.fact}>port {host.wantedPort} was taken</span>}
+        <span className={styles.fact} data-testid="feed">
+          <Lamp tone={feed.tone} shape={feed.shape} />
+          {feed.words}
+        </span>
+        {host && host.demo.state !== 'off' && (
+          <span className={styles.fact}>
+            <a href={hashOf('endpoints')}>
+              Demo {demoWords[host.demo.state]}
+              {host.demo.state === 'running' && host.demo.workload && ', workload on'}
+            </a>
+          </span>
+        )}
+      </div>
+      <Segmented
+        label="Theme"
+        value={theme}
+        onChange={chooseTheme}
+        choices={[
+          { value: 'system', name: 'Theme of the system', label: <Monitor size={15} aria-hidden="true" /> },
+          { value: 'light', name: 'Light theme', label: <Sun size={15} aria-hidden="true" /> },
+          { value: 'dark', name: 'Dark theme', label: <Moon size={15} aria-hidden="true" /> },
+        ]}
+      />
+    </header>
+  );
+}

@@ -1,0 +1,81 @@
+import { Pencil, RefreshCw, Trash2 } from 'lucide-react';
+import type { ReactNode } from 'react';
+import type { EndpointRow } from '../../../../core/contract/index.ts';
+import { useHostNow } from '../../lib/clock.ts';
+import { cx } from '../../lib/cx.ts';
+import { formatMoment, formatSpan, plural } from '../../lib/format.ts';
+import { Button, IconButton } from '../../ui/Button.tsx';
+import { Lamp } from '../../ui/Lamp.tsx';
+import styles from './Endpoints.module.css';
+import { statusLook } from './status.ts';
+
+interface EndpointLineProps {
+  endpoint: EndpointRow;
+  busy: boolean;
+  onEdit: () => void;
+  onRemove: () => void;
+  onCheck: () => void;
+  onMoveAll: () => void;
+}
+
+/** One line of the map, drawn as a track from the name that clients ask for to the server it leads to. */
+export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMoveAll }: EndpointLineProps): ReactNode {
+  const look = statusLook[endpoint.status];
+  return (
+    <li className={styles.line} aria-label={`Endpoint ${endpoint.id}`}>
+      <div className={styles.plate}>
+        <span className={styles.name} title={endpoint.id}>
+          {endpoint.id}
+        </span>
+        {endpoint.isDefault && <span className={styles.default}>default</span>}
+      </div>
+      <span className={cx(styles.track, styles[endpoint.status])} aria-hidden="true" />
+      <div className={styles.server}>
+        <span className={styles.backend} title={endpoint.backend}>
+          {endpoint.backend}
+        </span>
+        <span className={styles.soft} title={`Database ${endpoint.database}, role ${endpoint.user || "the client's own"}`}>
+          {endpoint.database}, {endpoint.user === '' ? "the client's own role" : endpoint.user}
+          {endpoint.passwordSet ? ', password set' : ''}
+        </span>
+      </div>
+      <div className={styles.status}>
+        <span className={styles.inline}>
+          <Lamp tone={look.tone} shape={look.shape} />
+          {look.words}
+          {endpoint.serverVersion !== null && <span className={styles.soft}>PostgreSQL {endpoint.serverVersion}</span>}
+        </span>
+        {endpoint.statusReason !== null ? (
+          <span className={styles.reason}>{endpoint.statusReason}</span>
+        ) : (
+          <Checked at={endpoint.checkedAt} />
+        )}
+      </div>
+      <div className={styles.sessions}>{plural(endpoint.sessions, 'session')}</div>
+      <div className={styles.actions}>
+        <Button small disabled={endpoint.sessions === 0} onClick={onMoveAll} aria-label={`Move all sessions of ${endpoint.id}`}>
+          Move all sessions…
+        </Button>
+        <IconButton label={`Check ${endpoint.id} now`} disabled={busy} onClick={onCheck}>
+          <RefreshCw size={15} aria-hidden="true" />
+        </IconButton>
+        <IconButton label={`Edit ${endpoint.id}`} onClick={onEdit}>
+          <Pencil size={15} aria-hidden="true" />
+        </IconButton>
+        <IconButton label={`Remove ${endpoint.id}`} onClick={onRemove}>
+          <Trash2 size={15} aria-hidden="true" />
+        </IconButton>
+      </div>
+    </li>
+  );
+}
+
+function Checked({ at }: { at: number | null }): ReactNode {
+  const now = useHostNow();
+  if (at === null) return <span className={styles.soft}>never checked</span>;
+  return (
+    <span className={styles.soft} title={formatMoment(at)}>
+      checked {formatSpan(now - at)} ago
+    </span>
+  );
+}

@@ -1,0 +1,191 @@
+import { RefreshCw } from 'lucide-react';
+import { useMemo, useRef, useState } from 'react';
+import type { ReactNode } from 'react';
+import type { Verdict } from '../../../../core/contract/index.ts';
+import { useHost } from '../../bridge/client.ts';
+import { plural } from '../../lib/format.ts';
+import { useAction } from '../../lib/use-action.ts';
+import { useServer } from '../../store/server.ts';
+import { openPanel, useView } from '../../store/view.ts';
+import { Button } from '../../ui/Button.tsx';
+import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
+import { Lamp } from '../../ui/Lamp.tsx';
+import { Notice } from '../../ui/Notice.tsx';
+import { statusLook } from '../endpoints/status.ts';
+import styles from './Migrate.module.css';
+import { countVerdicts, firstTarget, targetsFor } from './targets.ts';
+import { usePreflight } from './use-preflight.ts';
+import { Verdicts, verdictWords } from './Verdicts.tsx';
+
+const DEFAULT_WAIT_S = 30;
+const attention: Record<Verdict['verdict'], number> = { refused: 0, waits: 1, ready: 2 };
+
+function close(): void {
+  useView.setState({ migrate: null });
+}
+
+/** Choose a target, read the verdict per session, confirm. Progress is shown by the operation's panel, not here. */
+export function MigrateDialog(): ReactNode {
+  const call = useHost();
+  const asked = useView((state) => state.migrate);
+  const endpoints = useServer((state) => state.endpoints);
+  const sessions = useServer((state) => state.sessions);
+  const sessionIds = useMemo(() => asked?.sessionIds ?? [], [asked]);
+  const chosen = useMemo(
+    () => sessionIds.flatMap((id) => sessions.get(id) ?? []),
+    // Who is moved is fixed when the dialog opens; the rows' later changes are the preflight's business.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+    [sessionIds],
+  );
+  const targets = useMemo(() => targetsFor(endpoints, chosen), [endpoints, chosen]);
+  const [to, setTo] = useState(() => firstTarget(targets, asked?.to ?? null));
+  const [seconds, setSeconds] = useState(String(DEFAULT_WAIT_S));
+  const [round, setRound] = useState(0);
+  const preflight = usePreflight(sessionIds, to, round);
+  const form = useRef<HTMLFormElement>(null);
+  const { busy, failure, run } = useAction();
+
+  const verdicts = preflight.state === 'known' ? preflight.verdicts : [];
+  const counts = countVerdicts(verdicts);
+  const movable = verdicts.filter((each) => each.verdict !== 'refused').map((each) => each.sessionId);
+  const gone = preflight.state === 'known' ? sessionIds.length - verdicts.length : 0;
+  const wait = Number(seconds);
+  const waitFits = seconds.trim() !== '' && Number.isFinite(wait) && wait >= 0 && wait <= 3600;
+  const judged = verdicts
+    .map((verdict) => ({ verdict, session: sessions.get(verdict.sessionId) }))
+    .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
+
+  const confirm = (): void => {
+    if (to === null || movable.length === 0 || !waitFits || busy) return;
+    run(async () => {
+      const { operationId } = await call('migrate', { sessionIds: movable, to, withinMs: Math.round(wait * 1000) });
+      openPanel(operationId);
+      close();
+    });
+  };
+
+  const only = chosen.length === 1 ? chosen[0] : undefined;
+  return (
+    <Dialog
+      title={only ? `Migrate session ${only.id}` : `Migrate ${plural(sessionIds.length, 'session')}`}
+      description="Each client stays connected; its server side moves at the next safe point."
+      width={680}
+      onClose={close}
+      initialFocus={() =>
+        form.current?.querySelector<HTMLElement>('input[type="radio"]:checked') ??
+        form.current?.querySelector<HTMLElement>('input[type="radio"]:enabled') ??
+        null
+      }
+    >
+      <form
+        ref={form}
+        style={{ display: 'contents' }}
+        onSubmit={(event) => {
+          event.preventDefault();
+          confirm();
+        }}
+      >
+        <DialogBody>
+          <fieldset className={styles.set}>
+            <legend>To endpoint</legend>
+            <div className={styles.targets}>
+              {targets.map(({ endpoint, current }) => {
+                const look = statusLook[endpoint.status];
+                return (
+                  <label key={endpoint.id} className={styles.target}>
+                    <input
+                      type="radio"
+                      name="target"
+                      value={endpoint.id}
+                      checked={to === endpoint.id}
+                      disabled={current}
+                      onChange={() => setTo(endpoint.id)}
+                    />
+                    <span className={styles.name} title={endpoint.id}>
+                      {endpoint.id}
+                    </span>
+                    <span className={styles.where} title={endpoint.statusReason ?? endpoint.backend}>
+                      <Lamp tone={look.tone} shape={look.shape} />
+                      <span>
+                        {endpoint.backend}
+                        {current ? ', where they are' : endpoint.status === 'up' ? '' : `, ${look.words}`}
+                      </span>
+                    </span>
+                  </label>
+                );
+              })}
+            </div>
+          </fieldset>
+
+          <section aria-label="Preflight">
+            <div className={styles.sum}>
+              <h3>Preflight</h3>
+              {preflight.state === 'known' && (
+                <span className={styles.counts} role="status">
+                  {(['ready', 'waits', 'refused'] as const).map((verdict) => (
+                    <span key={verdict} className={styles.how}>
+                      <Lamp tone={verdictWords[verdict].tone} shape={verdictWords[verdict].shape} />
+                      {counts[verdict]} {verdictWords[verdict].words}
+                    </span>
+                  ))}
+                  {gone > 0 && <span>{gone} closed meanwhile</span>}
+                </span>
+              )}
+              <Button
+                small
+                look="quiet"
+                disabled={to === null || preflight.state === 'asking'}
+                onClick={() => setRound((before) => before + 1)}
+              >
+                <RefreshCw size={13} aria-hidden="true" />
+                Check again
+              </Button>
+            </div>
+            {/* The list scrolls, so the keyboard must be able to reach it. */}
+            {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+            <div className={styles.verdicts} tabIndex={0} role="region" aria-label="Verdict per session">
+              {preflight.state === 'none' && <p className={styles.placeholder}>Choose where to, and each session is checked first.</p>}
+              {preflight.state === 'asking' && <p className={styles.placeholder}>Checking {plural(sessionIds.length, 'session')}…</p>}
+              {preflight.state === 'failed' && (
+                <Notice tone="bad" hint={preflight.failure.hint} live>
+                  {preflight.failure.message}
+                </Notice>
+              )}
+              {preflight.state === 'known' && <Verdicts judged={judged} />}
+            </div>
+          </section>
+          {failure && (
+            <Notice tone="bad" hint={failure.hint} live>
+              {failure.message}
+            </Notice>
+          )}
+        </DialogBody>
+        <DialogFoot>
+          <label className={styles.deadline}>
+            Wait at most
+            <input
+              type="number"
+              min={0}
+              max={3600}
+              step="any"
+              value={seconds}
+              aria-invalid={!waitFits}
+              onChange={(event) => setSeconds(event.target.value)}
+            />
+            seconds
+          </label>
+          <Button onClick={close}>Cancel</Button>
+          <Button look="primary" type="submit" disabled={to === null || movable.length === 0 || !waitFits || busy}>
+            {confirmWords(preflight.state, movable.length, sessionIds.length)}
+          </Button>
+        </DialogFoot>
+      </form>
+    </Dialog>
+  );
+}
+
+function confirmWords(state: string, movable: number, all: number): string {
+  if (state !== 'known') return `Migrate ${plural(all, 'session')}`;
+  if (movable === 0) return 'None can move';
+  return movable === all ? `Migrate ${plural(all, 'session')}` : `Migrate ${movable} of ${plural(all, 'session')}`;
+}

@@ -1,0 +1,32 @@
+import type { EndpointRow, SessionRow, Verdict } from '../../../../core/contract/index.ts';
+
+/** An endpoint as the target of a move, and what speaks against it. */
+export interface Target {
+  endpoint: EndpointRow;
+  /** All chosen sessions are there already, on the backend it points at now. */
+  current: boolean;
+}
+
+/** The targets for these sessions, in the map's order. */
+export function targetsFor(endpoints: readonly EndpointRow[], sessions: readonly SessionRow[]): Target[] {
+  return endpoints.map((endpoint) => ({
+    endpoint,
+    current:
+      sessions.length > 0 && sessions.every((row) => row.endpoint === endpoint.id && row.backend === endpoint.backend),
+  }));
+}
+
+/** The target to begin with: the one asked for, else the only one that can be meant; null leaves the choice open. */
+export function firstTarget(targets: readonly Target[], asked: string | null): string | null {
+  const usable = targets.filter((target) => !target.current);
+  if (asked !== null) return usable.some((target) => target.endpoint.id === asked) ? asked : null;
+  const up = usable.filter((target) => target.endpoint.status !== 'down');
+  return up.length === 1 ? (up[0]?.endpoint.id ?? null) : null;
+}
+
+/** How many sessions have each verdict. */
+export function countVerdicts(verdicts: readonly Verdict[]): Record<Verdict['verdict'], number> {
+  const counts = { ready: 0, waits: 0, refused: 0 };
+  for (const { verdict } of verdicts) counts[verdict] += 1;
+  return counts;
+}

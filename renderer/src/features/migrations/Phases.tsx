@@ -1,0 +1,31 @@
+import type { ReactNode } from 'react';
+import type { TransferPhase, TransferRow } from '../../../../core/contract/index.ts';
+import { formatMs } from '../../lib/format.ts';
+import { StackBar } from '../../ui/StackBar.tsx';
+import styles from './Migrations.module.css';
+
+/** The phases that make up the pause, with the colours of their parts. */
+const pausePhases: Partial<Record<TransferPhase, string>> = {
+  suspend: 'var(--brass)',
+  capture: 'var(--accent)',
+  restore: 'var(--good)',
+  verify: 'var(--phase-verify)',
+  swap: 'var(--warn)',
+  resume: 'var(--idle-fill)',
+};
+
+/** How long each phase of a transfer took: the pause as a bar, all of them in numbers. */
+export function Phases({ phases }: { phases: TransferRow['phases'] }): ReactNode {
+  if (phases.length === 0) return <span className={styles.soft}>–</span>;
+  const words = phases.map((phase) => `${phase.name} ${formatMs(phase.ms)}`).join(', ');
+  const parts = phases.flatMap(({ name, ms }) => {
+    const color = pausePhases[name];
+    return color === undefined ? [] : [{ name, value: ms, color }];
+  });
+  return (
+    <div className={styles.phases}>
+      {parts.length > 0 && <StackBar parts={parts} whole={0} label={`Pause: ${words}`} />}
+      <span className={styles.soft}>{words}</span>
+    </div>
+  );
+}

@@ -1,0 +1,194 @@
+import { X } from 'lucide-react';
+import { useMemo } from 'react';
+import type { ReactNode } from 'react';
+import type { SessionRow } from '../../../../core/contract/index.ts';
+import { useHostNow } from '../../lib/clock.ts';
+import { formatBytes, formatClock, formatCount, formatMoment, formatMs, formatSpan } from '../../lib/format.ts';
+import { useServer } from '../../store/server.ts';
+import { openMigrate, useView } from '../../store/view.ts';
+import { Button, IconButton } from '../../ui/Button.tsx';
+import { Lamp } from '../../ui/Lamp.tsx';
+import { OutcomeLabel } from '../migrate/Outcome.tsx';
+import styles from './Drawer.module.css';
+import { states, transactionWords } from './states.ts';
+
+const routedWords: Record<SessionRow['routedBy'], string> = {
+  options: 'asked for in the startup options',
+  database: 'asked for in the database name',
+  default: 'the default endpoint',
+  fallback: 'the default, as the one asked for is unknown',
+};
+
+function messageAt(message: SessionRow['lastRequest']): string {
+  return message ? `${message.type}, clock ${formatCount(message.at)}` : 'none yet';
+}
+
+/** Whether the session stands at a safe point, and if not what keeps it from one. */
+function safePoint(row: SessionRow): { safe: boolean; words: string } {
+  if (row.outstanding > 0) return { safe: false, words: `${formatCount(row.outstanding)} answers outstanding` };
+  if (row.transaction !== 'I') {
+    return { safe: false, words: row.transaction === null ? 'not ready yet' : transactionWords[row.transaction] };
+  }
+  return { safe: true, words: 'at a safe point' };
+}
+
+interface DrawerProps {
+  id: number;
+  onCloseSession: (id: number) => void;
+}
+
+/** Everything about one session; the table stays in view beside it. */
+export function Drawer({ id, onCloseSession }: DrawerProps): ReactNode {
+  const live = useServer((state) => state.sessions.get(id));
+  const ghost = useServer((state) => state.closed.get(id)?.row);
+  const row = live ?? ghost;
+  const close = (): void => {
+    useView.setState({ detail: null });
+    document.querySelector<HTMLElement>('[role="row"][tabindex="0"]')?.focus();
+  };
+  return (
+    <aside
+      className={styles.drawer}
+      aria-label={`Details of session ${id}`}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') close();
+      }}
+    >
+      <div className={styles.head}>
+        <h2>
+          Session {id}
+          {row && row.application !== '' && `, ${row.application}`}
+        </h2>
+        <IconButton label="Close details" onClick={close}>
+          <X size={16} aria-hidden="true" />
+        </IconButton>
+      </div>
+      <div className={styles.actions}>
+        <Button look="primary" small disabled={!live} onClick={() => openMigrate([id])}>
+          Migrate to…
+        </Button>
+        <Button small disabled={!live} onClick={() => onCloseSession(id)}>
+          Close session…
+        </Button>
+      </div>
+      {row ? <Facts row={row} closed={!live} /> : <p className={styles.group}>This session is gone.</p>}
+      <Transfers id={id} />
+    </aside>
+  );
+}
+
+function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode {
+  const now = useHostNow();
+  const state = states[row.state];
+  const point = safePoint(row);
+  return (
+    <>
+      <section className={styles.group}>
+        <h3>Now</h3>
+        <dl className={styles.facts}>
+          <dt>State</dt>
+          <dd>
+            {closed ? (
+              'closed'
+            ) : (
+              <span className={styles.inline}>
+                <Lamp tone={state.tone} shape={state.shape} />
+                {row.state} for {formatSpan(now - row.stateSince)}
+              </span>
+            )}
+          </dd>
+          <dt>Safe point</dt>
+          <dd>
+            <span className={styles.inline}>
+              <Lamp tone={point.safe ? 'good' : 'warn'} shape={point.safe ? 'full' : 'half'} />
+              {point.words}
+            </span>
+          </dd>
+          <dt>Outstanding</dt>
+          <dd>{formatCount(row.outstanding)}</dd>
+          <dt>Last request</dt>
+          <dd>{messageAt(row.lastRequest)}</dd>
+          <dt>Last response</dt>
+          <dd>{messageAt(row.lastResponse)}</dd>
+          <dt>Last statement</dt>
+          <dd>{row.statementKind ?? 'none yet'}</dd>
+          {row.transfer && (
+            <>
+              <dt>Transfer</dt>
+              <dd>
+                to {row.transfer.to}: {row.transfer.phase}
+              </dd>
+            </>
+          )}
+        </dl>
+      </section>
+      <section className={styles.group}>
+        <h3>Route</h3>
+        <dl className={styles.facts}>
+          <dt>Client</dt>
+          <dd>
+            {row.clientAddress}:{row.clientPort}
+          </dd>
+          <dt>Endpoint</dt>
+          <dd>{row.endpoint}</dd>
+          <dt>Chosen by</dt>
+          <dd>
+            {routedWords[row.routedBy]}
+            {row.requestedEndpoint !== null && row.requestedEndpoint !== row.endpoint && ` (asked: ${row.requestedEndpoint})`}
+          </dd>
+          <dt>Backend</dt>
+          <dd>{row.backend}</dd>
+          <dt>Server process</dt>
+          <dd>{row.serverPid ?? 'none'}</dd>
+          <dt>Database, user</dt>
+          <dd>
+            {row.database}, {row.user}
+          </dd>
+        </dl>
+      </section>
+      <section className={styles.group}>
+        <h3>So far</h3>
+        <dl className={styles.facts}>
+          <dt>Connected</dt>
+          <dd title={formatMoment(row.connectedAt)}>{formatSpan(now - row.connectedAt)} ago</dd>
+          <dt>Queries</dt>
+          <dd>
+            {formatCount(row.queries)} in {formatCount(row.transactions)} transactions
+          </dd>
+          <dt>From the client</dt>
+          <dd>{formatBytes(row.bytesIn)}</dd>
+          <dt>From the server</dt>
+          <dd>{formatBytes(row.bytesOut)}</dd>
+          <dt>Migrations</dt>
+          <dd>{formatCount(row.migrations)}</dd>
+        </dl>
+      </section>
+    </>
+  );
+}
+
+function Transfers({ id }: { id: number }): ReactNode {
+  const transfers = useServer((state) => state.transfers);
+  const own = useMemo(
+    () => [...transfers.values()].filter((transfer) => transfer.sessionId === id).reverse(),
+    [transfers, id],
+  );
+  return (
+    <section className={styles.group}>
+      <h3>Transfers</h3>
+      {own.length === 0 && <p className={styles.note}>This session has not been moved.</p>}
+      <ul>
+        {own.slice(0, 20).map((transfer) => (
+          <li key={transfer.id} className={styles.transfer}>
+            <OutcomeLabel outcome={transfer.outcome} phase={transfer.phase} /> {transfer.fromEndpoint} → {transfer.toEndpoint}
+            <div className={styles.note}>
+              {formatClock(transfer.requestedAt)}
+              {transfer.pauseMs !== null && `, pause ${formatMs(transfer.pauseMs)}`}
+              {transfer.reason !== null && `: ${transfer.reason}`}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,67 @@
+import { memo } from 'react';
+import type { ReactNode } from 'react';
+import type { SessionRow } from '../../../../core/contract/index.ts';
+import { cx } from '../../lib/cx.ts';
+import { useServer } from '../../store/server.ts';
+import type { ServerState } from '../../store/server.ts';
+import { useView } from '../../store/view.ts';
+import { columns } from './columns.tsx';
+import styles from './Grid.module.css';
+
+interface RowProps {
+  id: number;
+  /** Place in the order, from 0. */
+  index: number;
+  /** Distance from the first row, in pixels. */
+  top: number;
+  /** Whether Tab leads here. */
+  tabStop: boolean;
+  /** The state to show while the view is paused. */
+  frozen: ServerState | null;
+}
+
+function rowOf(state: ServerState, id: number): SessionRow | undefined {
+  return state.sessions.get(id) ?? state.closed.get(id)?.row;
+}
+
+/** One line of the table. It selects its own record, so that a delta wakes only the rows that changed. */
+export const Row = memo(function Row({ id, index, top, tabStop, frozen }: RowProps): ReactNode {
+  const row = useServer((state) => rowOf(frozen ?? state, id));
+  const closed = useServer((state) => !(frozen ?? state).sessions.has(id));
+  const selected = useView((state) => state.selected.has(id));
+  const shown = useView((state) => state.detail === id);
+  if (!row) return null;
+  const label = `session ${id}${row.application === '' ? '' : `, ${row.application}`}`;
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={selected}
+      data-id={id}
+      tabIndex={tabStop ? 0 : -1}
+      className={cx(styles.row, closed && styles.closed, shown && styles.shown)}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      <div role="gridcell" className={styles.cell}>
+        <label className={styles.tick}>
+          <input type="checkbox" tabIndex={-1} readOnly checked={selected} disabled={closed} aria-label={`Select ${label}`} />
+        </label>
+      </div>
+      <div role="gridcell" className={styles.cell}>
+        <button type="button" tabIndex={-1} className={styles.id} data-open aria-label={`Open details of ${label}`}>
+          {id}
+        </button>
+      </div>
+      {columns.map((column) => (
+        <div
+          key={column.key}
+          role="gridcell"
+          className={cx(styles.cell, column.numeric && styles.numeric)}
+          title={closed ? `closed; ${column.title(row)}` : column.title(row)}
+        >
+          {column.cell(row)}
+        </div>
+      ))}
+    </div>
+  );
+});

@@ -1,0 +1,113 @@
+import type { ReactNode } from 'react';
+import type { SessionRow } from '../../../../core/contract/index.ts';
+import { useHostNow } from '../../lib/clock.ts';
+import { formatBytes, formatCount, formatMoment, formatShort, formatSpan } from '../../lib/format.ts';
+import { Lamp } from '../../ui/Lamp.tsx';
+import styles from './Grid.module.css';
+import type { SortColumn } from './sort.ts';
+import { states, transactionWords } from './states.ts';
+
+interface Column {
+  key: SortColumn;
+  label: string;
+  /** The full name, where the label is short. */
+  name?: string;
+  numeric?: boolean;
+  cell: (row: SessionRow) => ReactNode;
+  /** The tooltip: what the cell may have cut off or put short. */
+  title: (row: SessionRow) => string;
+}
+
+function Since({ at }: { at: number }): ReactNode {
+  return formatSpan(useHostNow() - at);
+}
+
+function EndpointCell({ row }: { row: SessionRow }): ReactNode {
+  if (!row.transfer) return row.endpoint;
+  return (
+    <>
+      {row.endpoint} <span className={styles.moving}>→ {row.transfer.to}</span>
+    </>
+  );
+}
+
+function StateCell({ row }: { row: SessionRow }): ReactNode {
+  const state = states[row.state];
+  return (
+    <span className={styles.state}>
+      <Lamp tone={state.tone} shape={state.shape} />
+      <span className={styles.clip}>{state.words}</span>
+    </span>
+  );
+}
+
+/** The columns of the table after the tick box and the id, in order. Their widths stand in Grid.module.css. */
+export const columns: readonly Column[] = [
+  {
+    key: 'application',
+    label: 'Application',
+    cell: (row) => (row.application === '' ? <span className={styles.none}>unnamed</span> : row.application),
+    title: (row) => `${row.application} from ${row.clientAddress}:${row.clientPort}`,
+  },
+  { key: 'user', label: 'User', cell: (row) => row.user, title: (row) => row.user },
+  { key: 'database', label: 'Database', cell: (row) => row.database, title: (row) => row.database },
+  {
+    key: 'endpoint',
+    label: 'Endpoint',
+    cell: (row) => <EndpointCell row={row} />,
+    title: (row) =>
+      row.transfer ? `${row.endpoint}, moving to ${row.transfer.to} (${row.transfer.phase})` : row.endpoint,
+  },
+  {
+    key: 'backend',
+    label: 'Backend',
+    cell: (row) => row.backend,
+    title: (row) => (row.serverPid === null ? row.backend : `${row.backend}, server process ${row.serverPid}`),
+  },
+  { key: 'state', label: 'State', cell: (row) => <StateCell row={row} />, title: (row) => row.state },
+  {
+    key: 'transaction',
+    label: 'Tx',
+    name: 'Transaction status',
+    cell: (row) => row.transaction ?? '–',
+    title: (row) => (row.transaction ? transactionWords[row.transaction] : 'not known yet'),
+  },
+  {
+    key: 'statement',
+    label: 'Last',
+    name: 'Kind of the last statement',
+    cell: (row) => row.statementKind ?? '–',
+    title: (row) => row.statementKind ?? 'no statement yet',
+  },
+  {
+    key: 'since',
+    label: 'Since',
+    name: 'In this state since',
+    numeric: true,
+    cell: (row) => <Since at={row.stateSince} />,
+    title: (row) => `${row.state} since ${formatMoment(row.stateSince)}`,
+  },
+  {
+    key: 'queries',
+    label: 'Queries',
+    numeric: true,
+    cell: (row) => formatShort(row.queries),
+    title: (row) => `${formatCount(row.queries)} queries, ${formatCount(row.transactions)} transactions`,
+  },
+  {
+    key: 'bytes',
+    label: 'In / out',
+    name: 'Bytes in and out',
+    numeric: true,
+    cell: (row) => `${formatBytes(row.bytesIn)} / ${formatBytes(row.bytesOut)}`,
+    title: (row) => `${formatCount(row.bytesIn)} bytes from the client, ${formatCount(row.bytesOut)} from the server`,
+  },
+  {
+    key: 'migrations',
+    label: 'Moves',
+    name: 'Migrations',
+    numeric: true,
+    cell: (row) => formatCount(row.migrations),
+    title: (row) => `${formatCount(row.migrations)} migrations`,
+  },
+];

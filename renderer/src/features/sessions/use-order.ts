@@ -1,0 +1,48 @@
+import { useEffect, useMemo, useState } from 'react';
+import type { RefObject } from 'react';
+import { useServer } from '../../store/server.ts';
+import type { ServerState } from '../../store/server.ts';
+import { useView } from '../../store/view.ts';
+import { parseFilter } from './filter.ts';
+import { freshOrder, heldOrder } from './order.ts';
+
+const RESORT_MS = 1_000;
+
+/**
+ * The ids to show, in order. New sessions appear at once; rows change places at most once a second, and not at all while
+ * `held.current` is true. A new filter or sort applies at once. `frozen` shows that state instead of the live one.
+ */
+export function useOrder(frozen: ServerState | null, held: RefObject<boolean>): readonly number[] {
+  const [order, setOrder] = useState<readonly number[]>([]);
+  const filter = useView((state) => state.filter);
+  const { column, descending } = useView((state) => state.sort);
+  const matches = useMemo(() => parseFilter(filter), [filter]);
+
+  useEffect(() => {
+    const input = (state: ServerState) => ({
+      sessions: state.sessions,
+      closed: state.closed,
+      matches,
+      column,
+      descending,
+      now: Date.now(),
+    });
+    const state = frozen ?? useServer.getState();
+    setOrder((previous) => freshOrder(previous, input(state)));
+    if (frozen) return undefined;
+    const unsubscribe = useServer.subscribe((now, before) => {
+      if (now.sessions !== before.sessions || now.closed !== before.closed) {
+        setOrder((previous) => heldOrder(previous, input(now)));
+      }
+    });
+    const timer = setInterval(() => {
+      if (!held.current) setOrder((previous) => freshOrder(previous, input(useServer.getState())));
+    }, RESORT_MS);
+    return () => {
+      unsubscribe();
+      clearInterval(timer);
+    };
+  }, [matches, column, descending, frozen, held]);
+
+  return order;
+}

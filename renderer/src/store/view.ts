@@ -1,0 +1,67 @@
+import { create } from 'zustand';
+import type { SortColumn } from '../features/sessions/sort.ts';
+import { useServer } from './server.ts';
+
+/** Sessions that an edit of the endpoint map left on the former backend. */
+export interface Stranded {
+  endpoint: string;
+  sessionIds: readonly number[];
+}
+
+/** What this window shows and has chosen; nothing here is known to the host. */
+export interface ViewState {
+  selected: ReadonlySet<number>;
+  /** Where a Shift range begins. */
+  anchor: number | null;
+  /** The session in the drawer. */
+  detail: number | null;
+  filter: string;
+  sort: { column: SortColumn; descending: boolean };
+  /** The migrate dialog; null while closed. */
+  migrate: { sessionIds: readonly number[]; to: string | null } | null;
+  /** Operations started in this window whose panel is open, oldest first. */
+  panels: readonly number[];
+  stranded: Stranded | null;
+}
+
+/** The window's own state. */
+export const useView = create<ViewState>()(() => ({
+  selected: new Set(),
+  anchor: null,
+  detail: null,
+  filter: '',
+  sort: { column: 'id', descending: false },
+  migrate: null,
+  panels: [],
+  stranded: null,
+}));
+
+/** Replaces the selection; `anchor` is where the next Shift range begins. */
+export function select(ids: Iterable<number>, anchor: number | null): void {
+  useView.setState({ selected: new Set(ids), anchor });
+}
+
+/** Opens the migrate dialog for these sessions, with a target chosen already or none. */
+export function openMigrate(sessionIds: readonly number[], to: string | null = null): void {
+  useView.setState({ migrate: { sessionIds: [...sessionIds], to } });
+}
+
+/** Shows the panel of an operation that was started here. */
+export function openPanel(operationId: number): void {
+  useView.setState(({ panels }) => ({ panels: [...panels.filter((id) => id !== operationId), operationId].slice(-4) }));
+}
+
+/** Takes the panel of an operation away. */
+export function closePanel(operationId: number): void {
+  useView.setState(({ panels }) => ({ panels: panels.filter((id) => id !== operationId) }));
+}
+
+/** Keeps the selection to sessions that still exist. Returns the function that stops it. */
+export function pruneSelection(): () => void {
+  return useServer.subscribe((server, before) => {
+    if (server.sessions === before.sessions) return;
+    const { selected } = useView.getState();
+    const kept = [...selected].filter((id) => server.sessions.has(id));
+    if (kept.length !== selected.size) useView.setState({ selected: new Set(kept) });
+  });
+}
