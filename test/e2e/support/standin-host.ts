@@ -1,0 +1,249 @@
+/**
+ * A stand-in for the headless host: serves the built page and plays a scripted world over the contract. Requests, replies and
+ * deltas go through the contract's own schemas, so that a page tested here cannot rely on what the contract does not give.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { CallError, clientFrame, delta as deltaSchema, dispatch } from '../../../core/contract/index.ts';
+import type { Handlers, TransferRow } from '../../../core/contract/index.ts';
+import { World } from './standin-world.ts';
+import type { WorldOptions } from './standin-world.ts';
+
+const pages = fileURLToPath(new URL('../../../dist/renderer', import.meta.url));
+const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+export interface StandinHost {
+  /** The address with its token. */
+  url: string;
+  world: World;
+  /** Closes every window's connection and refuses new ones until `reconnect`. */
+  disconnect(): void;
+  reconnect(): void;
+  /** Leaves out a delta, so that windows see a gap. */
+  skipDelta(): void;
+  /** How many snapshots were asked for. */
+  snapshots(): number;
+  close(): Promise<void>;
+}
+
+/** Starts a stand-in on a free port of 127.0.0.1. */
+export async function startStandin(options: WorldOptions): Promise<StandinHost> {
+  const world = new World(options);
+  const token = randomBytes(16).toString('hex');
+  const sockets = new Set<WebSocket>();
+  const moves = new Set<ReturnType<typeof setTimeout>>();
+  let reachable = true;
+  let snapshots = 0;
+
+  const http = createServer((request, response) => {
+    const path = normalize(new URL(request.url ?? '/', 'http://host').pathname);
+    const file = join(pages, path === '/' ? 'index.html' : path);
+    readFile(file).then(
+      (body) => {
+        response.writeHead(200, {
+          'content-type': types[extname(file)] ?? 'application/octet-stream',
+          'content-security-policy': policy,
+          'cache-control': 'no-store',
+        });
+        response.end(body);
+      },
+      () => response.writeHead(404).end(),
+    );
+  });
+
+  const handlers = handlersOf(world, moves, () => (snapshots += 1));
+  const server = new WebSocketServer({
+    noServer: true,
+    handleProtocols: (offered) => (offered.has('switchyard') ? 'switchyard' : false),
+  });
+  http.on('upgrade', (request, socket, head) => {
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/);
+    if (!reachable || !offered.includes(`token.${token}`)) return void socket.destroy();
+    server.handleUpgrade(request, socket, head, (client) => {
+      sockets.add(client);
+      client.on('close', () => sockets.delete(client));
+      client.on('message', (text) => {
+        const frame = clientFrame.parse(JSON.parse(String(text)));
+        void dispatch(handlers, frame.call, frame.request, (error) => console.error(error)).then((result) =>
+          client.send(JSON.stringify({ kind: 'reply', id: frame.id, result })),
+        );
+      });
+    });
+  });
+
+  const feed = setInterval(() => {
+    const frame = JSON.stringify({ kind: 'delta', delta: deltaSchema.parse(world.tick()) });
+    for (const client of sockets) client.send(frame);
+  }, 250);
+
+  await new Promise<void>((ready) => http.listen(0, '127.0.0.1', ready));
+  const { port } = http.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/#token=${token}`,
+    world,
+    disconnect() {
+      reachable = false;
+      for (const client of sockets) client.terminate();
+    },
+    reconnect() {
+      reachable = true;
+    },
+    skipDelta() {
+      world.tick();
+    },
+    snapshots: () => snapshots,
+    async close() {
+      clearInterval(feed);
+      for (const move of moves) clearTimeout(move);
+      for (const client of sockets) client.terminate();
+      server.close();
+      http.closeAllConnections();
+      await new Promise<void>((closed) => http.close(() => closed()));
+    },
+  };
+}
+
+function handlersOf(world: World, moves: Set<ReturnType<typeof setTimeout>>, onSnapshot: () => void): Handlers {
+  const later = (ms: number, work: () => void): void => {
+    const timer = setTimeout(() => {
+      moves.delete(timer);
+      work();
+    }, ms);
+    moves.add(timer);
+  };
+  const verdictOf = (sessionId: number) => {
+    const row = world.sessions.get(sessionId);
+    if (sessionId % 11 === 0) {
+      const message = 'The session owns the temporary table "basket".';
+      const hint = 'DROP TABLE basket lets it move.';
+      return { sessionId, verdict: 'refused' as const, reason: message, findings: [{ level: 'block' as const, code: 'temp_object', message, hint }] };
+    }
+    const info = { level: 'info' as const, code: 'not_checked', message: 'Not checked: differences between the schemas.', hint: null };
+    if (row?.transaction === 'T') return { sessionId, verdict: 'waits' as const, reason: 'In a transaction; moves after COMMIT or ROLLBACK.', findings: [] };
+    return { sessionId, verdict: 'ready' as const, reason: null, findings: sessionId % 3 === 0 ? [info] : [] };
+  };
+  return {
+    snapshot: () => {
+      onSnapshot();
+      return world.snapshot();
+    },
+    'endpoints.save': ({ id, url, replaces, makeDefault }) => {
+      const { hostname, port } = new URL(url);
+      const before = world.endpoints.find((each) => each.id === (replaces ?? id));
+      const row = { ...world.endpoint(id, Number(port || 5432), makeDefault ?? before?.isDefault ?? false), host: hostname };
+      const others = world.endpoints.map((each) => (makeDefault ? { ...each, isDefault: false } : each));
+      world.putEndpoints(before ? others.map((each) => (each.id === before.id ? row : each)) : [...others, row]);
+      const stranded = [...world.sessions.values()].filter((each) => each.endpoint === id && each.backend !== row.backend);
+      return { id, backend: row.backend, stranded: stranded.map((each) => each.id) };
+    },
+    'endpoints.remove': ({ id }) => {
+      if ([...world.sessions.values()].some((row) => row.endpoint === id)) {
+        throw new CallError('in_use', `Sessions still belong to ${id}.`, 'Move or close them first.');
+      }
+      world.putEndpoints(world.endpoints.filter((each) => each.id !== id));
+      return {};
+    },
+    'endpoints.test': ({ url }) =>
+      url.includes(':1/')
+        ? { ok: false, message: 'Nothing listens on 127.0.0.1:1.', hint: 'Is the server started?', serverVersion: null, ms: 3 }
+        : { ok: true, message: 'Logged in as postgres.', hint: null, serverVersion: '18.4', ms: 11.2 },
+    'endpoints.check': ({ id }) => {
+      world.putEndpoints(world.endpoints.map((each) => (each.id === id ? { ...each, checkedAt: Date.now() } : each)));
+      return {};
+    },
+    preflight: ({ sessionIds }) => ({ verdicts: sessionIds.filter((id) => world.sessions.has(id)).map(verdictOf) }),
+    migrate: ({ sessionIds, to, withinMs }) => {
+      const operationId = world.operations.size + 100;
+      const target = world.endpoints.find((each) => each.id === to);
+      if (!target) throw new CallError('unknown_endpoint', `There is no endpoint ${to}.`);
+      const label = `Migrate ${sessionIds.length === 1 ? '1 session' : `${sessionIds.length} sessions`} to ${to}`;
+      const startedAt = Date.now();
+      const base = { id: operationId, label, to, startedAt, deadlineAt: startedAt + withinMs, settledAt: null, total: sessionIds.length };
+      world.putOperation({ ...base, success: 0, recoverable: 0, fatal: 0, refused: 0, cancelled: false });
+      sessionIds.forEach((sessionId, i) => {
+        const row = world.sessions.get(sessionId);
+        if (!row) return;
+        const id = world.transfers.size + 1000;
+        const transfer: TransferRow = {
+          id,
+          operationId,
+          sessionId,
+          application: row.application,
+          fromEndpoint: row.endpoint,
+          toEndpoint: to,
+          fromBackend: row.backend,
+          toBackend: target.backend,
+          phase: 'armed',
+          outcome: null,
+          reason: 'Waits for the end of the query under way.',
+          requestedAt: startedAt,
+          settledAt: null,
+          phases: [{ name: 'dial', ms: 12 }],
+          pauseMs: null,
+          stateBytes: null,
+          findings: [],
+        };
+        world.putTransfer(transfer);
+        world.putSession({ ...row, transfer: { id, phase: 'armed', to } });
+        later(500 + i * 20, () => {
+          const now = world.sessions.get(sessionId) ?? row;
+          const fails = i % 7 === 5;
+          const pauseMs = 8.4 + (i % 5);
+          const outcome = fails ? 'error_recoverable' : 'success';
+          world.putTransfer({
+            ...transfer,
+            phase: 'settled',
+            outcome,
+            reason: fails ? 'The target closed the connection during restore.' : null,
+            settledAt: Date.now(),
+            phases: [...transfer.phases, { name: 'armed', ms: 40 }, { name: 'capture', ms: 3 }, { name: 'restore', ms: 5.4 }],
+            pauseMs,
+          });
+          world.putSession({
+            ...now,
+            transfer: null,
+            ...(fails ? {} : { endpoint: to, backend: target.backend, migrations: now.migrations + 1 }),
+          });
+          world.count(outcome, pauseMs);
+          const operation = world.operations.get(operationId);
+          if (!operation) return;
+          const success = operation.success + (fails ? 0 : 1);
+          const recoverable = operation.recoverable + (fails ? 1 : 0);
+          const settledAt = success + recoverable === operation.total ? Date.now() : null;
+          world.putOperation({ ...operation, success, recoverable, settledAt });
+        });
+      });
+      return { operationId };
+    },
+    'operation.cancel': ({ operationId }) => {
+      const operation = world.operations.get(operationId);
+      if (operation) world.putOperation({ ...operation, cancelled: true });
+      return {};
+    },
+    'session.close': ({ sessionId }) => {
+      world.removeSession(sessionId);
+      return {};
+    },
+    'demo.start': () => {
+      world.putEndpoints([world.endpoint('ep-a', 54_329, true), world.endpoint('ep-b', 54_330, false)]);
+      world.putDemo({ state: 'running' });
+      return {};
+    },
+    'demo.stop': () => {
+      world.putDemo({ state: 'off', workload: false });
+      return {};
+    },
+    'demo.workload': ({ on }) => {
+      world.putDemo({ workload: on });
+      return {};
+    },
+  };
+}
