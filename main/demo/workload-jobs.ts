@@ -13,9 +13,9 @@ export interface Job {
   /** Becomes the application name. */
   name: string;
   /** Once per connection. */
-  begin?(context: JobContext): Promise<unknown>;
+  begin?: (context: JobContext) => Promise<unknown>;
   /** Again and again. */
-  step(context: JobContext): Promise<unknown>;
+  step: (context: JobContext) => Promise<unknown>;
 }
 
 /** Every kind runs once per demo endpoint. */
