@@ -3,7 +3,7 @@
  * floor may use each other, but never in a circle.
  */
 const floors = [
-  ['switchyard.ts'],
+  ['switchyard.ts', 'facade'],
   ['console', 'proxy'],
   ['migration'],
   ['session'],
