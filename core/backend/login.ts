@@ -17,6 +17,6 @@ export function loginFor(spec: EndpointSpec, user: string, database: string, sta
 }
 
 /** A session on the default database of its endpoint goes to the default database of the target, any other keeps its name. */
-export function databaseAt(target: EndpointSpec, from: EndpointSpec | undefined, database: string): string {
-  return from !== undefined && database === from.database ? target.database : database;
+export function databaseAt(target: EndpointSpec, formerDefault: string, database: string): string {
+  return database === formerDefault ? target.database : database;
 }

@@ -56,6 +56,8 @@ let nextId = 1;
 export class ServerConnection {
   readonly id = nextId++;
   readonly openedAt = Date.now();
+  /** When it was last given to a session or a transfer. */
+  assignedAt = Date.now();
   readonly backend: BackendAddress;
   readonly database: string;
   readonly role: string;
@@ -110,8 +112,14 @@ export class ServerConnection {
     return this.#closedReason === null;
   }
 
-  get localPort(): number {
-    return this.#socket.localPort ?? 0;
+  /** The proxy's end of the connection. */
+  get local(): { address: string; port: number } {
+    return { address: this.#socket.localAddress ?? '', port: this.#socket.localPort ?? 0 };
+  }
+
+  /** The backend's end. */
+  get remote(): { address: string; port: number } {
+    return { address: this.#socket.remoteAddress ?? '', port: this.#socket.remotePort ?? 0 };
   }
 
   /** Gives the connection to an owner, who hears everything from now on. */

@@ -146,6 +146,7 @@ export class Pool {
     this.reused++;
     this.active.add(entry.connection);
     entry.connection.setOwner(null);
+    entry.connection.assignedAt = Date.now();
     return entry.connection;
   }
 

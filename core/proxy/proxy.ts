@@ -29,6 +29,8 @@ export interface ProxyOptions {
   readonly unknownEndpoint: 'default' | 'refuse';
   readonly console: ConsoleDoor;
   report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
+  /** A session is about to be forgotten. */
+  onEnded(session: Session, end: ForwarderEnd): void;
 }
 
 /** Ports tried after the wanted one when that is taken. */
@@ -37,8 +39,6 @@ const PORTS_TRIED = 100;
 /** See the head of this file. */
 export class Proxy {
   readonly sessions = new Map<number, Session>();
-  /** Logins that reached a backend. */
-  logins = 0;
   readonly #options: ProxyOptions;
   readonly #keys = new CancelKeys();
   readonly #sockets = new Set<net.Socket>();
@@ -167,7 +167,7 @@ export class Proxy {
       clientPort: socket.remotePort ?? 0,
       replication: routed.startup.has('replication'),
     };
-    const place = { endpoint: routed.spec.id, backend: login.backend.id, database: routed.database, role: login.role };
+    const place = { endpoint: routed.spec.id, login, defaultDatabase: routed.spec.database };
     const departure = new AbortController();
     const session = new Session(this.#nextSession++, socket, key.pid, identity, place, (ended, end) => {
       departure.abort(new Error('the client left'));
@@ -181,11 +181,11 @@ export class Proxy {
     try {
       const server = await this.#options.pools.acquire(login, departure.signal);
       session.waitMs += Date.now() - asked;
+      session.assignments++;
       if (session.forwarder.isEnded) {
         this.#options.pools.release(server, true);
         return;
       }
-      this.logins++;
       const hello = [authenticationOk, ...[...server.parameters].map(([name, value]) => parameterStatus(name, value))];
       session.send(Buffer.concat([...hello, backendKeyData(key.pid, key.secret), readyForQuery()]));
       session.forwarder.start(server);
@@ -204,7 +204,9 @@ export class Proxy {
 
   #ended(session: Session, end: ForwarderEnd): void {
     this.sessions.delete(session.id);
+    this.#options.onEnded(session, end);
     this.#keys.revoke(session.cancelPid);
+    session.transfer?.cancel('the client left');
     const { server } = end;
     if (server !== null) this.#release(session, server, end);
     switch (end.kind) {
@@ -213,10 +215,10 @@ export class Proxy {
         session.farewell();
         return;
       case 'server_lost':
-        this.#options.report('warn', 'server_lost', `Session ${session.id} lost its server connection to ${session.place.backend}: ${end.message}.`, session.id);
+        this.#options.report('warn', 'server_lost', `Session ${session.id} lost its server connection to ${session.backend}: ${end.message}.`, session.id);
         // A server that said goodbye itself (57P01 on a restart, say) has been heard by the client already.
         if (session.forwarder.link.responseType === Server.ErrorResponse) session.farewell();
-        else session.farewell(fatal('57P01', `the server connection to ${session.place.backend} was lost`, 'Connect again; the transaction under way, if any, was rolled back.'));
+        else session.farewell(fatal('57P01', `the server connection to ${session.backend} was lost`, 'Connect again; the transaction under way, if any, was rolled back.'));
         return;
       case 'violation':
         this.#options.report('warn', 'protocol_violation', `Session ${session.id} broke the protocol and was closed: ${end.message}.`, session.id);

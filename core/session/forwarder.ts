@@ -110,6 +110,7 @@ export class Forwarder implements ServerOwner {
   unsafeReason(): string | null {
     const reason = this.#busyReason();
     if (reason !== null) return reason;
+    if (this.link.suspended) return 'its state is just being looked at';
     return (this.#server?.cancelsInFlight ?? 0) > 0 ? 'a cancel request is on its way' : null;
   }
 
@@ -200,6 +201,11 @@ export class Forwarder implements ServerOwner {
   /** Ends the session; the client's socket stays open for last words. */
   close(message: string): void {
     this.#end('closed', message);
+  }
+
+  /** The server connection of a suspended session is gone and nothing replaces it. */
+  serverLost(reason: string): void {
+    this.#end('server_lost', reason);
   }
 
   onServerData(chunk: Buffer): void {

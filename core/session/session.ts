@@ -1,6 +1,7 @@
 /** One client connection and all that belongs to it: who it is, where it was routed, its forwarder, its history. */
 import type net from 'node:net';
 import type { SessionRow, SessionState, TransferPhase } from '../contract/index.ts';
+import type { Login } from '../backend/dial.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { fatal } from '../wire/errors.ts';
 import { Status } from '../wire/codes.ts';
@@ -25,12 +26,12 @@ export interface SessionIdentity {
   readonly replication: boolean;
 }
 
-/** Where a session is attached, or is about to be. */
+/** Where a session is attached, or is about to be. Holds a password: rows are made field by field, never from this. */
 export interface SessionPlace {
   readonly endpoint: string;
-  readonly backend: string;
-  readonly database: string;
-  readonly role: string;
+  readonly login: Login;
+  /** The endpoint's default database, as it was when the session came. */
+  readonly defaultDatabase: string;
 }
 
 /** The transfer that owns a session at the moment. */
@@ -38,6 +39,8 @@ export interface SessionTransfer {
   readonly id: number;
   readonly to: string;
   phase: TransferPhase;
+  /** Gives up, if the session is not suspended yet. */
+  cancel(reason: string): void;
 }
 
 /** See the head of this file. */
@@ -51,7 +54,8 @@ export class Session {
   place: SessionPlace;
   migrations = 0;
   transfer: SessionTransfer | null = null;
-  /** How often and how long it waited for a server connection, in milliseconds. */
+  /** How often it was given a server connection, and how long it waited for one, in milliseconds. */
+  assignments = 0;
   waitMs = 0;
   readonly #socket: net.Socket;
   #since = Date.now();
@@ -66,6 +70,18 @@ export class Session {
     this.forwarder = new Forwarder(socket, cancelPid, new SessionJournal(customNamesIn(identity.startup)), {
       ended: (end) => onEnd(this, end),
     });
+  }
+
+  get backend(): string {
+    return this.place.login.backend.id;
+  }
+
+  get database(): string {
+    return this.place.login.database;
+  }
+
+  get role(): string {
+    return this.place.login.role;
   }
 
   get server(): ServerConnection | null {
@@ -113,11 +129,11 @@ export class Session {
       id: this.id,
       application: identity.application,
       user: identity.user,
-      database: place.database,
+      database: this.database,
       endpoint: place.endpoint,
       requestedEndpoint: identity.requestedEndpoint,
       routedBy: identity.routedBy,
-      backend: place.backend,
+      backend: this.backend,
       serverPid: forwarder.server?.pid ?? null,
       clientAddress: identity.clientAddress,
       clientPort: identity.clientPort,

@@ -1,0 +1,141 @@
+/**
+ * Restores a captured session on another server and proves it: everything is written at once, each group behind its own Sync,
+ * the last group being a capture of the result (postgres-session-state.md sections 5, 6 and 11).
+ */
+import type { ServerConnection } from '../../backend/server-connection.ts';
+import { preparedName, splitStatements } from '../../session/sql-facts.ts';
+import { Server } from '../../wire/codes.ts';
+import { readErrorFields } from '../../wire/errors.ts';
+import type { Message } from '../../wire/message-reader.ts';
+import { bind, execute, parse, syncMessage } from '../../wire/messages.ts';
+import { captureFrames, readCapture, serverVersionOf, splitAtReady } from './capture.ts';
+import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray } from './sql.ts';
+import type { PreparedStatement, SessionStateCapture } from './state.ts';
+
+/** A step of the restore failed on the target: the message names the object and what the server said. */
+export class RestoreFailure extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'RestoreFailure';
+  }
+}
+
+/** What is to be restored: the captured state, the frame of the unnamed statement, and the target as it was before. */
+export interface RestoreInput {
+  readonly state: SessionStateCapture;
+  readonly unnamedParse: Buffer | null;
+  readonly customNames: Iterable<string>;
+  readonly baseline: SessionStateCapture;
+  /** The target's client_encoding before the restore. */
+  readonly targetEncoding: string;
+}
+
+interface Group {
+  /** What it does, for a failure: `setting …`, `prepared statement "x"`. */
+  readonly label: string;
+  readonly frames: readonly Buffer[];
+  /** For a group of Parses: the statements in order, so that the failing one can be named. */
+  readonly names?: readonly string[];
+}
+
+/** Settings that are not restored as such: they belong to the transaction, or have their own step. */
+const OWN_STEP = new Set(['transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'role', 'session_authorization', 'client_encoding']);
+/** Set last, or they could end the restore itself. */
+const LATE = new Set(['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']);
+const PARSES_PER_SYNC = 50;
+
+/** Restores and captures the result; rejects with `RestoreFailure`, `ServerLost` or `ExchangeDeadline`. */
+export async function restore(target: ServerConnection, input: RestoreInput, deadlineMs: number): Promise<SessionStateCapture> {
+  const groups = restoreGroups(input);
+  const verification = captureFrames(serverVersionOf(target), input.customNames, input.state.types.map((type) => type.oid));
+  const frames = Buffer.concat([...groups.flatMap((group) => [...group.frames, syncMessage]), verification.frames]);
+  const answers = splitAtReady(await target.exchange(frames, groups.length + verification.readyCount, { deadlineMs }).answer);
+  for (const [index, group] of groups.entries()) check(group, answers[index] ?? []);
+  return readCapture(answers[groups.length] ?? []);
+}
+
+function check(group: Group, answer: readonly Message[]): void {
+  const error = answer.find((message) => message.type === Server.ErrorResponse);
+  if (error === undefined) return;
+  const fields = readErrorFields(error.body);
+  const done = answer.filter((message) => message.type === Server.ParseComplete).length;
+  const label = group.names === undefined ? group.label : `prepared statement "${group.names[done] ?? '?'}"`;
+  throw new RestoreFailure(`the target cannot take over ${label}: ${fields.message} (${fields.sqlState})`);
+}
+
+function restoreGroups({ state, unnamedParse, baseline, targetEncoding }: RestoreInput): Group[] {
+  const encoding = state.textEncoding;
+  const run = (label: string, sql: string, parameters: readonly string[] = []): Group => ({
+    label,
+    frames: [parse('', sql, [], encoding), bind('', '', parameters, { encoding }), execute('')],
+  });
+  const set = (label: string, entries: readonly (readonly [string, string])[]): Group[] =>
+    entries.length === 0
+      ? []
+      : [run(`${label} ${entries.map(([name]) => name).join(', ')}`, SET_SETTINGS, [textArray(entries.map(([name]) => name)), textArray(entries.map(([, value]) => value))])];
+  const settings = settingsToCarry(state, baseline);
+  // Texts travel in the database's own terms; the client's encoding comes back right before its own frame.
+  const neutral = encoding === 'utf8' ? 'UTF8' : 'SQL_ASCII';
+  const encodingAtEnd = state.settings.get('client_encoding')?.value ?? targetEncoding;
+  return [
+    targetEncoding === neutral ? [] : set('setting', [['client_encoding', neutral]]),
+    set('setting', settings.filter(([name]) => !LATE.has(name))),
+    set('custom setting', [...state.custom].filter(([name, value]) => baseline.custom.get(name) !== value)),
+    state.sessionUser === baseline.sessionUser ? [] : [run('session authorization', `SET SESSION AUTHORIZATION ${quoteIdentifier(state.sessionUser)}`)],
+    state.role === baseline.role ? [] : [run(`role ${state.role}`, state.role === 'none' ? 'SET ROLE NONE' : `SET ROLE ${quoteIdentifier(state.role)}`)],
+    statementGroups(state),
+    state.channels.map((channel) => run(`LISTEN ${quoteIdentifier(channel)}`, `LISTEN ${quoteIdentifier(channel)}`)),
+    set('setting', settings.filter(([name]) => LATE.has(name))),
+    encodingAtEnd === neutral ? [] : set('setting', [['client_encoding', encodingAtEnd]]),
+    unnamedParse === null ? [] : [{ label: 'the unnamed prepared statement', frames: [unnamedParse] }],
+  ].flat();
+}
+
+/** What was set in the session, plus what its old server's defaults gave it and the target's would not. */
+export function settingsToCarry(state: SessionStateCapture, baseline: SessionStateCapture): [string, string][] {
+  const carried: [string, string][] = [];
+  for (const [name, setting] of state.settings) {
+    if (OWN_STEP.has(name)) continue;
+    const there = baseline.settings.get(name);
+    const differs = SEMANTIC_SETTINGS.includes(name) && there !== undefined && there.value !== setting.value;
+    if (setting.source === 'session' || differs) carried.push([name, setting.value]);
+  }
+  for (const [name, value] of state.guarded) {
+    const there = baseline.guarded.get(name);
+    if (there !== undefined && there !== value) carried.push([name, value]);
+  }
+  return carried;
+}
+
+function statementGroups(state: SessionStateCapture): Group[] {
+  const groups: Group[] = [];
+  const byProtocol = state.statements.filter((statement) => !statement.fromSql);
+  for (let i = 0; i < byProtocol.length; i += PARSES_PER_SYNC) {
+    const batch = byProtocol.slice(i, i + PARSES_PER_SYNC);
+    groups.push({
+      label: 'prepared statements',
+      names: batch.map((statement) => statement.name),
+      frames: batch.map((statement) => parse(statement.name, statement.text ?? '', statement.parameterTypes, state.textEncoding)),
+    });
+  }
+  for (const statement of state.statements) {
+    if (!statement.fromSql) continue;
+    const sql = prepareStatementText(statement, state);
+    groups.push({ label: `prepared statement "${statement.name}"`, frames: [parse('', sql, [], state.textEncoding), bind('', ''), execute('')] });
+  }
+  return groups;
+}
+
+/**
+ * An SQL-level PREPARE is listed with the whole string it arrived in; only the PREPARE itself may run again
+ * (postgres-session-state.md 6.2).
+ */
+function prepareStatementText(statement: PreparedStatement, state: SessionStateCapture): string {
+  const text = statement.text ?? '';
+  const options = { standardConformingStrings: state.settings.get('standard_conforming_strings')?.value !== 'off' };
+  const pieces = splitStatements(text, options);
+  if (pieces.length <= 1) return text;
+  const own = pieces.map(({ start, end }) => text.slice(start, end)).find((piece) => preparedName(piece, options) === statement.name);
+  if (own === undefined) throw new RestoreFailure(`the text of prepared statement "${statement.name}" cannot be told from its neighbours`);
+  return own;
+}

@@ -1,0 +1,392 @@
+/**
+ * The facade: everything that the window, the console and a script can see and do. It composes the core and owns its life;
+ * each of its parts decides for itself.
+ */
+import { ConsoleSession } from './console/console-session.ts';
+import type { ConsoleHost, ConsoleServer } from './console/host.ts';
+import { CallError, type Delta, type DemoInfo, type EndpointRow, type Handlers, type HostInfo, type LogEntry, type OperationRow, type Sample, type SessionRow, type Snapshot, type TransferRow } from './contract/index.ts';
+import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
+import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
+import { EndpointStatus } from './facade/endpoint-status.ts';
+import { Feed } from './facade/feed.ts';
+import { Sampler } from './facade/sampler.ts';
+import { StatsBook } from './facade/stats-book.ts';
+import { EventLoopMonitor } from './metrics/event-loop.ts';
+import { EventLog } from './metrics/log.ts';
+import { Planner } from './migration/planner.ts';
+import { Preflight } from './migration/preflight.ts';
+import { Pools } from './pool/pools.ts';
+import { Proxy } from './proxy/proxy.ts';
+import type { Session } from './session/session.ts';
+
+/** How a switchyard is set up. */
+export interface SwitchyardOptions {
+  readonly version: string;
+  readonly listen: { readonly host: string; readonly port: number; readonly portFallback?: boolean };
+  readonly endpoints?: readonly EndpointSpec[];
+  readonly defaultEndpoint?: string | null;
+  /** What becomes of a client that names an endpoint that is not in the map. Default `refuse`. */
+  readonly unknownEndpoint?: 'default' | 'refuse';
+  /** Most server connections per pool. Default 200. */
+  readonly poolSize?: number;
+  /** Let sessions move to servers of an older major version. Default false. */
+  readonly allowOlderServer?: boolean;
+}
+
+/** The calls the core answers; those of the demo are the host's. */
+export type CoreHandlers = Omit<Handlers, 'demo.start' | 'demo.stop' | 'demo.workload'>;
+
+const SAMPLE_MS = 1_000;
+const CHECK_MS = 5_000;
+const DEFAULT_POOL_SIZE = 200;
+
+/** See the head of this file. */
+export class Switchyard {
+  readonly handlers: CoreHandlers;
+  readonly #options: SwitchyardOptions;
+  readonly #map: EndpointMap;
+  readonly #log = new EventLog();
+  readonly #status: EndpointStatus;
+  readonly #pools: Pools;
+  readonly #proxy: Proxy;
+  readonly #preflight: Preflight;
+  readonly #planner: Planner;
+  readonly #feed: Feed;
+  readonly #sampler = new Sampler();
+  readonly #stats = new StatsBook();
+  readonly #eventLoop = new EventLoopMonitor();
+  readonly #startedAt = Date.now();
+  #address = { host: '', port: 0 };
+  #demo: DemoInfo = { state: 'off', reason: null, workload: false, available: false };
+  #timers: NodeJS.Timeout[] = [];
+  // What changed since the last tick of the feed.
+  #changedTransfers = new Map<number, TransferRow>();
+  #changedOperations = new Map<number, OperationRow>();
+  #newLog: LogEntry[] = [];
+  #newSample: Sample | null = null;
+  #hostChanged = false;
+  #lastEndpoints = '';
+  #lastPools = '';
+
+  constructor(options: SwitchyardOptions) {
+    this.#options = options;
+    this.#map = new EndpointMap(options.endpoints ?? [], options.defaultEndpoint ?? null);
+    this.#log.onEntry((entry) => {
+      if (this.#feed.isWatched) this.#newLog.push(entry);
+    });
+    this.#status = new EndpointStatus((backend, now, before) => {
+      if (now.status === 'down' && before.status !== 'down') this.#log.add('error', 'backend_down', `${backend} is down: ${now.statusReason ?? 'no reason given'}.`);
+      if (now.status === 'up' && before.status === 'down') this.#log.add('info', 'backend_up', `${backend} answers again.`);
+    });
+    this.#pools = new Pools({
+      size: options.poolSize ?? DEFAULT_POOL_SIZE,
+      report: (level, code, message) => this.#log.add(level, code, message),
+      onDial: (backend, failure, version) => this.#status.note(backend, failure, version),
+    });
+    this.#proxy = new Proxy({
+      map: this.#map,
+      pools: this.#pools,
+      unknownEndpoint: options.unknownEndpoint ?? 'refuse',
+      console: {
+        databases: new Set(['switchyard']),
+        open: (socket, client) => new ConsoleSession(socket, client.rest, this.#consoleHost(), this.#log, client),
+      },
+      report: (level, code, message, sessionId) => this.#log.add(level, code, message, sessionId ?? null),
+      onEnded: (session, end) => {
+        this.#stats.book(session);
+        const spec = this.#map.get(session.place.endpoint);
+        if (end.kind === 'server_lost' && spec !== undefined) void this.#status.check(spec);
+      },
+    });
+    this.#preflight = new Preflight(this.#map, { allowOlderServer: options.allowOlderServer ?? false });
+    this.#planner = new Planner({
+      sessions: this.#proxy.sessions,
+      map: this.#map,
+      pools: this.#pools,
+      preflight: this.#preflight,
+      onTransfer: (row) => this.#noteTransfer(row),
+      onOperation: (row) => {
+        if (this.#feed.isWatched) this.#changedOperations.set(row.id, row);
+      },
+    });
+    this.#map.onChange(() => {
+      this.#preflight.forget();
+      this.#hostChanged = true;
+    });
+    this.#feed = new Feed({ sessions: () => this.#sessionRows(), changes: () => this.#changes() });
+    this.handlers = this.#makeHandlers();
+  }
+
+  /** Starts to listen. Rejects when no port can be bound. */
+  async start(): Promise<{ host: string; port: number }> {
+    this.#address = await this.#proxy.listen(this.#options.listen);
+    if (this.#wantedPort() !== null) {
+      this.#log.add('warn', 'port_taken', `Port ${this.#options.listen.port} is taken; listening on ${this.#address.port} instead.`);
+    }
+    this.#eventLoop.start();
+    const sample = setInterval(() => this.#sample(), SAMPLE_MS);
+    const check = setInterval(() => this.#checkEndpoints(), CHECK_MS);
+    this.#timers = [sample, check];
+    for (const timer of this.#timers) timer.unref();
+    for (const spec of this.#map.list()) void this.#status.check(spec);
+    return this.#address;
+  }
+
+  /** Ends every session and closes every connection. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#feed.stop();
+    this.#eventLoop.stop();
+    await this.#proxy.stop();
+    this.#pools.close();
+  }
+
+  subscribe(listener: (delta: Delta) => void): () => void {
+    return this.#feed.subscribe(listener);
+  }
+
+  /** Shows the state of the host's demo to windows. */
+  setDemo(demo: DemoInfo): void {
+    this.#demo = demo;
+    this.#hostChanged = true;
+  }
+
+  /** Adds or replaces a line of the map and asks its backend. */
+  addEndpoint(spec: EndpointSpec): void {
+    this.#map.set(spec);
+    void this.#status.check(spec);
+  }
+
+  /** Removes a line, its sessions closed first when asked to; throws `CallError` (`unknown_endpoint`, `in_use`). */
+  async removeEndpoint(id: string, options: { closeSessions: boolean } = { closeSessions: false }): Promise<void> {
+    if (options.closeSessions) {
+      for (const session of [...this.#proxy.sessions.values()]) {
+        if (session.place.endpoint === id) session.end('57P01', `endpoint ${id} was removed`);
+      }
+    }
+    removeEndpoint(this.#endpointCalls(), id);
+    await Promise.resolve();
+  }
+
+  #makeHandlers(): CoreHandlers {
+    return {
+      snapshot: () => this.#snapshot(),
+      'endpoints.save': (request) => {
+        const reply = saveEndpoint(this.#endpointCalls(), request);
+        this.#log.add('info', 'endpoint_changed', `Endpoint ${reply.id} points at ${reply.backend}.`);
+        return reply;
+      },
+      'endpoints.remove': ({ id }) => {
+        removeEndpoint(this.#endpointCalls(), id);
+        this.#log.add('info', 'endpoint_removed', `Endpoint ${id} was removed.`);
+        return {};
+      },
+      'endpoints.test': (request) => testEndpoint(this.#endpointCalls(), request),
+      'endpoints.check': async ({ id }) => {
+        await this.#status.check(this.#map.require(id));
+        return {};
+      },
+      preflight: async ({ sessionIds, to }) => {
+        this.#map.require(to);
+        const sessions = sessionIds.flatMap((id) => this.#proxy.sessions.get(id) ?? []);
+        return { verdicts: await Promise.all(sessions.map((session) => this.#preflight.verdict(session, to))) };
+      },
+      migrate: ({ sessionIds, to, withinMs }) => ({ operationId: this.#planner.migrate(sessionIds, to, withinMs).id }),
+      'operation.cancel': ({ operationId }) => {
+        this.#planner.cancel(operationId);
+        return {};
+      },
+      'session.close': ({ sessionId }) => {
+        const session = this.#proxy.sessions.get(sessionId);
+        if (session === undefined) throw new CallError('unknown_session', `There is no session ${sessionId} any more.`);
+        session.end('57P01', 'terminating connection due to administrator command', 'The operator of Switchyard closed this session.');
+        this.#log.add('info', 'session_closed', `Session ${sessionId} was closed by the operator.`, sessionId);
+        return {};
+      },
+    };
+  }
+
+  #endpointCalls(): EndpointCallsContext {
+    return {
+      map: this.#map,
+      status: this.#status,
+      sessions: () => this.#proxy.sessions.values(),
+      onUnused: (backend) => {
+        this.#pools.forget(backend);
+        this.#status.forget(backend);
+      },
+    };
+  }
+
+  #consoleHost(): ConsoleHost {
+    return {
+      endpoints: () => this.#endpointRows(),
+      sessions: () => this.#sessionRows(),
+      pools: () => this.#pools.rows(),
+      servers: () => this.#servers(),
+      transfers: () => this.#planner.transfers(),
+      counters: () => this.#planner.counters(),
+      stats: () => {
+        this.#stats.bookAll(this.#proxy.sessions.values());
+        return this.#stats.rows();
+      },
+      hostInfo: () => this.#hostInfo(),
+      migrate: async (sessionIds, to, withinMs, signal) => {
+        const operation = this.#planner.migrate(sessionIds, to, withinMs);
+        const onAbort = (): void => this.#planner.cancel(operation.id);
+        signal.addEventListener('abort', onAbort);
+        try {
+          return await operation.settled;
+        } finally {
+          signal.removeEventListener('abort', onAbort);
+        }
+      },
+    };
+  }
+
+  #servers(): ConsoleServer[] {
+    const attached = new Map<number, Session>();
+    for (const session of this.#proxy.sessions.values()) if (session.server !== null) attached.set(session.server.id, session);
+    const servers: ConsoleServer[] = [];
+    for (const pool of this.#pools.all()) {
+      for (const { connection, state } of pool.connections()) {
+        const session = attached.get(connection.id);
+        servers.push({
+          id: connection.id,
+          backend: pool.backend,
+          database: pool.database,
+          role: pool.role,
+          state,
+          address: connection.remote.address,
+          port: connection.remote.port,
+          localAddress: connection.local.address,
+          localPort: connection.local.port,
+          connectedAt: connection.openedAt,
+          requestedAt: connection.assignedAt,
+          pid: connection.pid,
+          sessionId: session?.id ?? null,
+          applicationName: connection.parameters.get('application_name') ?? '',
+        });
+      }
+    }
+    return servers;
+  }
+
+  #sessionRows(): SessionRow[] {
+    return [...this.#proxy.sessions.values()].map((session) => session.row());
+  }
+
+  #endpointRows(): EndpointRow[] {
+    const counts = new Map<string, number>();
+    for (const session of this.#proxy.sessions.values()) counts.set(session.place.endpoint, (counts.get(session.place.endpoint) ?? 0) + 1);
+    const defaultId = this.#map.defaultId;
+    return this.#map.list().map((spec) => ({
+      id: spec.id,
+      backend: backendId(spec),
+      host: spec.host,
+      port: spec.port,
+      database: spec.database,
+      user: spec.user,
+      passwordSet: spec.password !== null,
+      isDefault: spec.id === defaultId,
+      ...this.#status.of(backendId(spec)),
+      sessions: counts.get(spec.id) ?? 0,
+    }));
+  }
+
+  #hostInfo(): HostInfo {
+    const { host, port } = this.#address;
+    return {
+      version: this.#options.version,
+      startedAt: this.#startedAt,
+      proxy: this.#address,
+      wantedPort: this.#wantedPort(),
+      defaultEndpoint: this.#map.defaultId,
+      unknownEndpoint: this.#options.unknownEndpoint ?? 'refuse',
+      demo: this.#demo,
+      connectLines: this.#map.list().flatMap((spec) => {
+        const user = spec.user === '' ? 'postgres' : spec.user;
+        return [
+          { label: `psql to ${spec.id}`, text: `psql "host=${host} port=${port} user=${user} dbname=${spec.database} options='endpoint=${spec.id}'"` },
+          { label: `URL of ${spec.id}`, text: `postgresql://${encodeURIComponent(user)}@${host}:${port}/${encodeURIComponent(`${spec.id}/${spec.database}`)}` },
+        ];
+      }),
+    };
+  }
+
+  #wantedPort(): number | null {
+    const wanted = this.#options.listen.port;
+    return wanted !== 0 && this.#address.port !== 0 && wanted !== this.#address.port ? wanted : null;
+  }
+
+  #snapshot(): Snapshot {
+    // What is pending goes out first: the next delta must hold nothing that the snapshot holds already.
+    this.#feed.flush();
+    return {
+      seq: this.#feed.seq,
+      at: Date.now(),
+      host: this.#hostInfo(),
+      endpoints: this.#endpointRows(),
+      sessions: this.#sessionRows(),
+      pools: this.#pools.rows(),
+      operations: this.#planner.operations(),
+      transfers: this.#planner.transfers(),
+      counters: this.#planner.counters(),
+      samples: this.#sampler.samples,
+      log: this.#log.list(),
+    };
+  }
+
+  #changes(): Omit<Delta, 'seq' | 'at' | 'sessions'> {
+    const changes: Omit<Delta, 'seq' | 'at' | 'sessions'> = {};
+    const endpoints = this.#endpointRows();
+    const endpointsText = JSON.stringify(endpoints);
+    if (endpointsText !== this.#lastEndpoints) changes.endpoints = endpoints;
+    this.#lastEndpoints = endpointsText;
+    const pools = this.#pools.rows();
+    const poolsText = JSON.stringify(pools);
+    if (poolsText !== this.#lastPools) changes.pools = pools;
+    this.#lastPools = poolsText;
+    if (this.#hostChanged) changes.host = this.#hostInfo();
+    this.#hostChanged = false;
+    if (this.#changedTransfers.size > 0) {
+      changes.transfers = [...this.#changedTransfers.values()];
+      changes.counters = this.#planner.counters();
+      this.#changedTransfers = new Map();
+    }
+    if (this.#changedOperations.size > 0) changes.operations = [...this.#changedOperations.values()];
+    this.#changedOperations = new Map();
+    if (this.#newSample !== null) changes.sample = this.#newSample;
+    this.#newSample = null;
+    if (this.#newLog.length > 0) changes.log = this.#newLog;
+    this.#newLog = [];
+    return changes;
+  }
+
+  #noteTransfer(row: TransferRow): void {
+    if (this.#feed.isWatched) this.#changedTransfers.set(row.id, row);
+    if (row.phase !== 'settled' || row.outcome === null) return;
+    this.#sampler.settled(row);
+    const what = `Session ${row.sessionId} (${row.fromEndpoint} to ${row.toEndpoint})`;
+    if (row.outcome === 'success') this.#log.add('info', 'migrated', `${what} moved in ${(row.pauseMs ?? 0).toFixed(1)} ms.`, row.sessionId);
+    else this.#log.add(row.outcome === 'error_fatal' ? 'error' : 'warn', `migration_${row.outcome}`, `${what} did not move: ${row.reason ?? 'no reason given'}.`, row.sessionId);
+  }
+
+  #sample(): void {
+    this.#stats.bookAll(this.#proxy.sessions.values());
+    this.#newSample = this.#sampler.take({
+      sessions: this.#sessionRows(),
+      pools: this.#pools.rows(),
+      counters: this.#planner.counters(),
+      sums: this.#stats.sum(),
+      eventLoopP99Ms: this.#eventLoop.takeP99Ms(),
+    });
+  }
+
+  /** Backends that are down are asked again, so that the window shows when they are back; others speak for themselves. */
+  #checkEndpoints(): void {
+    for (const spec of this.#map.list()) {
+      if (this.#status.of(backendId(spec)).status === 'down') void this.#status.check(spec);
+    }
+  }
+}
