@@ -48,7 +48,7 @@ export function stateSql(serverVersion: number): string {
   const hasResultTypes = serverVersion >= 160000;
   return STATE.replaceAll('{{RESULT_TYPES}}', hasResultTypes ? 'p.result_types::pg_catalog.oid[]::pg_catalog.int8[]' : 'NULL::pg_catalog.int8[]')
     .replaceAll('{{ALL_TYPES}}', hasResultTypes ? 'p.parameter_types OPERATOR(pg_catalog.||) p.result_types' : 'p.parameter_types')
-    .replaceAll('{{SEMANTIC}}', SEMANTIC_SETTINGS.join(','));
+    .replaceAll('{{SEMANTIC}}', `{${SEMANTIC_SETTINGS.join(',')}}`);
 }
 
 const STATE = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',pg_catalog.pg_backend_pid(),
