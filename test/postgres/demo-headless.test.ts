@@ -155,6 +155,7 @@ describe('the headless host with the demo', () => {
     const { host, endpoints: rows } = await snapshotOf(ui.url);
     expect(host.demo).toEqual({ state: 'running', reason: null, workload: false, available: true });
     expect(rows.map(({ id, backend }) => ({ id, backend }))).toEqual(endpoints);
+    await expect.poll(async () => (await snapshotOf(ui.url)).endpoints.map(({ status }) => status)).toEqual(['up', 'up']);
 
     const pids = await Promise.all(endpoints.map(async ({ id }) => serverPid(proxy, id)));
     const began = performance.now();
@@ -183,6 +184,36 @@ describe('the headless host with the demo', () => {
 
     running.child.kill('SIGINT');
     expect(await exitOf(running)).toBe(0);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('outlives its servers: sessions that were killed come back, and a dead server is told apart', async () => {
+    const running = await runReady('--demo', '--workload', '--default-endpoint', 'ep-b');
+    const { ui, proxy, endpoints } = running.ready;
+    const sessionsOn = async (id: string): Promise<number[]> =>
+      (await snapshotOf(ui.url)).sessions
+        .filter(({ endpoint, state }) => endpoint === id && state !== 'connecting')
+        .map((session) => session.id);
+    await expect.poll(() => sessionsOn('ep-a'), { timeout: 20_000 }).toHaveLength(6);
+    const before = await sessionsOn('ep-a');
+    const direct = { host: '127.0.0.1', port: Number(endpoints[0]?.backend.split(':')[1]) };
+    await query(
+      direct,
+      "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+    );
+    await expect.poll(async () => (await sessionsOn('ep-a')).filter((id) => !before.includes(id)).length, { timeout: 20_000 }).toBe(6);
+
+    expect(await query(proxy, 'select name from server_name')).toEqual([{ name: 'ep-b' }]);
+    const others = await sessionsOn('ep-b');
+    process.kill(await serverPid(proxy, 'ep-a'), 'SIGKILL');
+    await expect
+      .poll(async () => (await snapshotOf(ui.url)).endpoints.map(({ status }) => status), { timeout: 20_000 })
+      .toEqual(['down', 'up']);
+    expect(await sessionsOn('ep-b')).toEqual(others);
+    expect(await query(proxy, 'select name from server_name')).toEqual([{ name: 'ep-b' }]);
+
+    running.child.kill('SIGTERM');
+    expect(await exitOf(running), running.errors()).toBe(0);
     expect(leftovers()).toEqual([]);
   });
 
