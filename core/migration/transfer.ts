@@ -241,6 +241,7 @@ export class Transfer implements SessionTransfer {
       await this.#unlessDeparted(this.#dialect.restore(state, baseline, source, connection, DEADLINES));
       await run.quiet;
       if (!connection.isOpen) throw new Recoverable('the target connection was lost');
+      if (forwarder.isEnded) throw new Recoverable('the session was closed');
     } catch (error) {
       await run.quiet;
       this.#stayOnOld(old);
@@ -270,6 +271,7 @@ export class Transfer implements SessionTransfer {
   #stayOnOld(old: ServerConnection): void {
     const { forwarder } = this.session;
     this.session.transfer = null;
+    if (forwarder.isEnded) return;
     if (this.#serverLost !== null || !old.isOpen) {
       this.#sessionLost = true;
       forwarder.serverLost(this.#serverLost ?? 'the connection was closed');
