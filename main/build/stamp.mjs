@@ -23,7 +23,7 @@ export function writeStamp(root) {
 
 function fingerprint(root) {
   const hash = createHash('sha256');
-  for (const file of inputs.flatMap((name) => filesBelow(root, name)).sort()) {
+  for (const file of inputs.flatMap((name) => filesBelow(root, name)).sort((a, b) => (a < b ? -1 : 1))) {
     hash
       .update(file)
       .update('\0')

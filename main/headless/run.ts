@@ -17,6 +17,8 @@ export interface HeadlessParts {
 
 /** A stop that has not ended by then is cut off, milliseconds. */
 const stopMs = 20_000;
+/** A second signal within this time is the same one: a terminal sends Ctrl+C to npm and to us, and npm passes it on. Milliseconds. */
+const sameSignalMs = 1_000;
 
 /** Runs until a signal ends it; leaves the process with 0, with 1 after a failure, or with 2 for a wrong command line. */
 export async function runHeadless(parts: HeadlessParts): Promise<never> {
@@ -26,6 +28,7 @@ export async function runHeadless(parts: HeadlessParts): Promise<never> {
   const host = createHost({ ...options, version: parts.version, log: say });
   let server: WindowServer | null = null;
   let leaving = false;
+  let signalledAt: number | null = null;
 
   const leave = async (code: number): Promise<never> => {
     leaving = true;
@@ -36,8 +39,10 @@ export async function runHeadless(parts: HeadlessParts): Promise<never> {
     return await exit(code);
   };
   const onSignal = (): void => {
+    if (signalledAt !== null && performance.now() - signalledAt < sameSignalMs) return;
     // Impatience is an order: the demo's servers are still ended, by the process's own exit.
     if (leaving) process.exit(1);
+    signalledAt = performance.now();
     say('Stopping …');
     void leave(0);
   };

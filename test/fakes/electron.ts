@@ -82,7 +82,7 @@ class FakeIpcRenderer extends EventEmitter implements Pick<Real.IpcRenderer, 'in
     if (!handler) throw new Error(`Error invoking remote method '${channel}': No handler registered`);
     const event = { senderFrame: this.sender } as unknown as Real.IpcMainInvokeEvent;
     try {
-      return structuredClone(await (handler(event, ...(structuredClone(args) as unknown[])) as Promise<unknown>));
+      return structuredClone(await (handler(event, ...structuredClone(args)) as Promise<unknown>));
     } catch (error) {
       throw new Error(`Error invoking remote method '${channel}': ${String(error)}`);
     }
@@ -99,7 +99,7 @@ export class FakeWebContents
   private openHandler: Parameters<Real.WebContents['setWindowOpenHandler']>[0] | null = null;
 
   send(channel: string, ...args: unknown[]): void {
-    ipcRenderer.emit(channel, {}, ...(structuredClone(args) as unknown[]));
+    ipcRenderer.emit(channel, {}, ...structuredClone(args));
   }
   isDestroyed(): boolean {
     return false;

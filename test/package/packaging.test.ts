@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -93,7 +93,7 @@ describe('a package for Linux, around a stub of the runtime', () => {
     const imported = [...entry.matchAll(/^import\s(?:[^'"]*\sfrom\s)?["']([^'"]+)["'];?$|\bimport\(["']([^'"]+)["']\)/gm)].map(
       (match) => match[1] ?? match[2] ?? '',
     );
-    const foreign = imported.filter((name) => !name.startsWith('node:') && !require('node:module').builtinModules.includes(name));
+    const foreign = imported.filter((name) => !name.startsWith('node:') && !builtinModules.includes(name));
     expect([...new Set(foreign)].sort()).toEqual(['electron']);
   });
 

@@ -94,7 +94,7 @@ describe('starting', () => {
     const view = electron.Menu.current.find(({ label }) => label === '&View')?.submenu;
     const appearance = (Array.isArray(view) ? view : [])[0]?.submenu;
     const light = (Array.isArray(appearance) ? appearance : []).find(({ label }) => label === 'Light');
-    light?.click?.({} as never, undefined, {} as never);
+    light?.click?.({} as never, undefined, {});
     expect(electron.nativeTheme.themeSource).toBe('light');
     expect(JSON.parse(readFileSync(path.join(userData, 'window.json'), 'utf8'))).toMatchObject({ theme: 'light' });
   });

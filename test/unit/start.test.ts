@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,25 @@ describe('without a window', () => {
     place('dist/main/headless.mjs', "process.on('SIGTERM', () => process.exit(7)); console.log('ready'); setInterval(() => {}, 1000);");
     const { code } = await start(['--headless'], {}, (pid) => process.kill(pid, 'SIGTERM'));
     expect(code).toBe(7);
+  });
+
+  it.runIf(process.platform !== 'win32')('ends cleanly when npm is told to end, and npm waits for it', async () => {
+    const { scripts } = JSON.parse(readFileSync(path.join(source, '../package.json'), 'utf8')) as { scripts: { start: string } };
+    place('package.json', JSON.stringify({ name: 'switchyard', version: '0.0.0', type: 'module', scripts: { start: scripts.start } }));
+    place(
+      'dist/main/headless.mjs',
+      `process.on('SIGTERM', () => setTimeout(() => { console.log('ended'); process.exit(0); }, 300));
+       console.log('ready'); setInterval(() => {}, 1000);`,
+    );
+    const npm = spawn('npm', ['start', '--', '--headless'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    npm.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      if (text.includes('ready')) npm.kill('SIGTERM');
+    });
+    const [code] = (await once(npm, 'close')) as [number | null];
+    expect(said).toContain('ended');
+    expect(code).toBe(0);
   });
 
   it('stops at a build that fails', async () => {
