@@ -308,7 +308,7 @@ export class Switchyard {
         const user = spec.user === '' ? 'postgres' : spec.user;
         return [
           { label: `psql to ${spec.id}`, text: `psql "host=${host} port=${port} user=${user} dbname=${spec.database} options='endpoint=${spec.id}'"` },
-          { label: `URL of ${spec.id}`, text: `postgresql://${encodeURIComponent(user)}@${host}:${port}/${encodeURIComponent(`${spec.id}/${spec.database}`)}` },
+          { label: `URL of ${spec.id}`, text: `postgresql://${encodeURIComponent(user)}@${host}:${port}/${spec.id}/${encodeURIComponent(spec.database)}` },
         ];
       }),
     };

@@ -47,7 +47,7 @@ function psqlLine(proxy: { host: string; port: number }, id: string, user: strin
 function urlLine(proxy: { host: string; port: number }, id: string, user: string, database: string): string {
   const host = proxy.host.includes(':') ? `[${proxy.host}]` : proxy.host;
   const role = user === '' ? '' : `${encodeURIComponent(user)}@`;
-  return `postgresql://${role}${host}:${proxy.port}/${encodeURIComponent(`${id}/${database}`)}`;
+  return `postgresql://${role}${host}:${proxy.port}/${id}/${encodeURIComponent(database)}`;
 }
 
 /** A value of a connection string, quoted where libpq (and the shell's double quotes around it) want it. */

@@ -73,7 +73,10 @@ afterEach(async () => {
 });
 
 function run(...words: string[]): Running {
-  const child = spawn(process.execPath, [program, ...words], {
+  // A mistake in the program, on demand.
+  const mistakes =
+    "process.on('SIGUSR2', () => { throw new Error('thrown'); }).on('SIGWINCH', () => void Promise.reject(new Error('rejected')));";
+  const child = spawn(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(mistakes)}`, program, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TMPDIR: temporary, DISPLAY: '', WAYLAND_DISPLAY: '' },
   });
@@ -246,6 +249,17 @@ describe('the headless host with the demo', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  it.each([
+    ['SIGUSR2', 'thrown'],
+    ['SIGWINCH', 'rejected'],
+  ] as const)('after a mistake of its own: says it, leaves nothing, and leaves with 1 (%s)', async (mistake, words) => {
+    const running = await runReady('--demo');
+    running.child.kill(mistake);
+    expect(await exitOf(running)).toBe(1);
+    expect(running.errors()).toContain(`Error: ${words}`);
+    expect(leftovers()).toEqual([]);
+  });
+
   it('cleans up at the next start what a kill left', async () => {
     const killed = await runReady('--demo');
     const pid = await serverPid(killed.ready.proxy, 'ep-a');
@@ -279,7 +293,7 @@ describe('the headless host without the demo', () => {
     expect(text).toMatch(/http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{43}/);
     expect(text).toContain(`Port ${port} was taken`);
     expect(text).toMatch(/psql "host=127\.0\.0\.1 port=\d+ user=me dbname=app options='endpoint=mine'"/);
-    expect(text).toMatch(/postgresql:\/\/me@127\.0\.0\.1:\d+\/mine%2Fapp/);
+    expect(text).toMatch(/postgresql:\/\/me@127\.0\.0\.1:\d+\/mine\/app/);
     squatter.close();
   });
 

@@ -53,7 +53,7 @@ describe('what is said once ready', () => {
       .map((line) => line.trim());
     expect(lines).toContain('http://127.0.0.1:8080/#token=abc');
     expect(lines).toContain(`psql "host=127.0.0.1 port=6433 user=postgres dbname=postgres options='endpoint=ep-a'"`);
-    expect(lines).toContain('postgresql://postgres@127.0.0.1:6433/ep-a%2Fpostgres');
+    expect(lines).toContain('postgresql://postgres@127.0.0.1:6433/ep-a/postgres');
     expect(lines.join(' ')).not.toContain('taken');
   });
 
@@ -64,7 +64,7 @@ describe('what is said once ready', () => {
   it('quotes what needs it, for libpq, for the shell, for a URL', () => {
     const text = announceToPeople(announcement({ host: '::1', user: "o'neil $x", database: 'my db' }));
     expect(text).toContain(String.raw`user='o\\'neil \$x' dbname='my db'`);
-    expect(text).toContain("postgresql://o'neil%20%24x@[::1]:6433/ep-a%2Fmy%20db");
+    expect(text).toContain("postgresql://o'neil%20%24x@[::1]:6433/ep-a/my%20db");
   });
 
   it('leaves out a user that the endpoint does not name', () => {
