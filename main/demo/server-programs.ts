@@ -85,7 +85,9 @@ export async function canRun(programs: ServerPrograms, account: Account): Promis
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES') return false;
-    throw new Error(`The PostgreSQL programs in ${programs.root} do not start: ${error instanceof Error ? error.message : String(error)}`);
+    const words = error instanceof Error ? error.message : String(error);
+    // The package's install script makes the links to its libraries; `--ignore-scripts` leaves them out.
+    throw new Error(`The PostgreSQL programs in ${programs.root} do not start; "npm rebuild" may repair them: ${words}`);
   }
 }
 
