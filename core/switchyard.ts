@@ -4,7 +4,20 @@
  */
 import { ConsoleSession } from './console/console-session.ts';
 import type { ConsoleHost, ConsoleServer } from './console/host.ts';
-import { CallError, type Delta, type DemoInfo, type EndpointRow, type Handlers, type HostInfo, type LogEntry, type OperationRow, type Sample, type SessionRow, type Snapshot, type TransferRow } from './contract/index.ts';
+import {
+  CallError,
+  type Delta,
+  type DemoInfo,
+  type EndpointRow,
+  type Handlers,
+  type HostInfo,
+  type LogEntry,
+  type OperationRow,
+  type Sample,
+  type SessionRow,
+  type Snapshot,
+  type TransferRow,
+} from './contract/index.ts';
 import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
@@ -75,7 +88,8 @@ export class Switchyard {
       if (this.#feed.isWatched) this.#newLog.push(entry);
     });
     this.#status = new EndpointStatus((backend, now, before) => {
-      if (now.status === 'down' && before.status !== 'down') this.#log.add('error', 'backend_down', `${backend} is down: ${now.statusReason ?? 'no reason given'}.`);
+      if (now.status === 'down' && before.status !== 'down')
+        this.#log.add('error', 'backend_down', `${backend} is down: ${now.statusReason ?? 'no reason given'}.`);
       if (now.status === 'up' && before.status === 'down') this.#log.add('info', 'backend_up', `${backend} answers again.`);
     });
     this.#pools = new Pools({
@@ -307,8 +321,14 @@ export class Switchyard {
       connectLines: this.#map.list().flatMap((spec) => {
         const user = spec.user === '' ? 'postgres' : spec.user;
         return [
-          { label: `psql to ${spec.id}`, text: `psql "host=${host} port=${port} user=${user} dbname=${spec.database} options='endpoint=${spec.id}'"` },
-          { label: `URL of ${spec.id}`, text: `postgresql://${encodeURIComponent(user)}@${host}:${port}/${spec.id}/${encodeURIComponent(spec.database)}` },
+          {
+            label: `psql to ${spec.id}`,
+            text: `psql "host=${host} port=${port} user=${user} dbname=${spec.database} options='endpoint=${spec.id}'"`,
+          },
+          {
+            label: `URL of ${spec.id}`,
+            text: `postgresql://${encodeURIComponent(user)}@${host}:${port}/${spec.id}/${encodeURIComponent(spec.database)}`,
+          },
         ];
       }),
     };
@@ -368,8 +388,15 @@ export class Switchyard {
     if (row.phase !== 'settled' || row.outcome === null) return;
     this.#sampler.settled(row);
     const what = `Session ${row.sessionId} (${row.fromEndpoint} to ${row.toEndpoint})`;
-    if (row.outcome === 'success') this.#log.add('info', 'migrated', `${what} moved in ${(row.pauseMs ?? 0).toFixed(1)} ms.`, row.sessionId);
-    else this.#log.add(row.outcome === 'error_fatal' ? 'error' : 'warn', `migration_${row.outcome}`, `${what} did not move: ${row.reason ?? 'no reason given'}.`, row.sessionId);
+    if (row.outcome === 'success')
+      this.#log.add('info', 'migrated', `${what} moved in ${(row.pauseMs ?? 0).toFixed(1)} ms.`, row.sessionId);
+    else
+      this.#log.add(
+        row.outcome === 'error_fatal' ? 'error' : 'warn',
+        `migration_${row.outcome}`,
+        `${what} did not move: ${row.reason ?? 'no reason given'}.`,
+        row.sessionId,
+      );
   }
 
   #sample(): void {

@@ -32,7 +32,9 @@ export function saveEndpoint(context: EndpointCallsContext, request: CallParsed<
   if (before !== undefined && !isUsed(map, backendId(before))) context.onUnused(backendId(before));
   void context.status.check(spec);
   const backend = backendId(spec);
-  const stranded = [...context.sessions()].filter((session) => session.place.endpoint === request.id && session.backend !== backend).map((session) => session.id);
+  const stranded = [...context.sessions()]
+    .filter((session) => session.place.endpoint === request.id && session.backend !== backend)
+    .map((session) => session.id);
   return { id: request.id, backend, stranded };
 }
 
@@ -51,7 +53,11 @@ export function removeEndpoint(context: EndpointCallsContext, id: string): void 
 }
 
 function inUse(id: string, what: string): CallError {
-  return new CallError('in_use', `Endpoint ${id} cannot be ${what}: sessions belong to it.`, 'Move them to another endpoint, or close them, first.');
+  return new CallError(
+    'in_use',
+    `Endpoint ${id} cannot be ${what}: sessions belong to it.`,
+    'Move them to another endpoint, or close them, first.',
+  );
 }
 
 function isUsed(map: EndpointMap, backend: string): boolean {
@@ -59,7 +65,10 @@ function isUsed(map: EndpointMap, backend: string): boolean {
 }
 
 /** Tries a login; with `id` the stored password of that endpoint is used where the request brings none. */
-export async function testEndpoint(context: EndpointCallsContext, request: CallParsed<'endpoints.test'>): Promise<CallReply<'endpoints.test'>> {
+export async function testEndpoint(
+  context: EndpointCallsContext,
+  request: CallParsed<'endpoints.test'>,
+): Promise<CallReply<'endpoints.test'>> {
   const parsed = parseBackendUrl(request.url);
   const known = request.id === undefined ? undefined : context.map.get(request.id);
   const password = request.password ?? parsed.password ?? keptPassword(known, parsed);

@@ -66,9 +66,17 @@ export async function testLogin(spec: EndpointSpec): Promise<TestResult & { fail
     const connection = await dial(login, { deadlineMs: DIAL_DEADLINE_MS });
     const version = connection.parameters.get('server_version') ?? null;
     connection.end();
-    return { ok: true, message: `PostgreSQL ${version ?? '?'} answers; role "${login.role}" can log in to database "${login.database}".`, hint: null, serverVersion: version, ms: performance.now() - started, failure: null };
+    return {
+      ok: true,
+      message: `PostgreSQL ${version ?? '?'} answers; role "${login.role}" can log in to database "${login.database}".`,
+      hint: null,
+      serverVersion: version,
+      ms: performance.now() - started,
+      failure: null,
+    };
   } catch (error) {
-    const failure = error instanceof DialFailure ? error : new DialFailure('protocol', error instanceof Error ? error.message : String(error));
+    const failure =
+      error instanceof DialFailure ? error : new DialFailure('protocol', error instanceof Error ? error.message : String(error));
     return { ok: false, message: `${failure.message}.`, hint: failure.hint, serverVersion: null, ms: performance.now() - started, failure };
   }
 }

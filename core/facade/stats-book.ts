@@ -40,7 +40,12 @@ export class StatsBook {
     for (const session of sessions) this.book(session);
     const now = Date.now();
     if (now - this.#periodStart < PERIOD_MS) return;
-    this.#averages = new Map([...this.#totals].map(([id, total]) => [id, averageFigures(this.#atPeriodStart.get(id) ?? NOTHING, total, (now - this.#periodStart) / 1000)]));
+    this.#averages = new Map(
+      [...this.#totals].map(([id, total]) => [
+        id,
+        averageFigures(this.#atPeriodStart.get(id) ?? NOTHING, total, (now - this.#periodStart) / 1000),
+      ]),
+    );
     this.#atPeriodStart = new Map(this.#totals);
     this.#periodStart = now;
   }

@@ -63,13 +63,29 @@ export class Planner {
     this.#options.map.require(to);
     const sessions = [...new Set(sessionIds)].flatMap((id) => this.#options.sessions.get(id) ?? []);
     if (sessions.length === 0) {
-      throw new CallError('unknown_session', sessionIds.length === 1 ? `There is no session ${sessionIds[0]} any more.` : 'None of these sessions is there any more.');
+      throw new CallError(
+        'unknown_session',
+        sessionIds.length === 1 ? `There is no session ${sessionIds[0]} any more.` : 'None of these sessions is there any more.',
+      );
     }
     const id = this.#nextOperation++;
     const now = Date.now();
     const transfers = sessions.map((session) => new Transfer(this.#nextTransfer++, id, session, to, withinMs, this.#context));
     const label = sessions.length === 1 ? `Migrate session ${sessions[0]?.id} to ${to}` : `Migrate ${sessions.length} sessions to ${to}`;
-    const row: OperationRow = { id, label, to, startedAt: now, deadlineAt: now + withinMs, settledAt: null, total: transfers.length, success: 0, recoverable: 0, fatal: 0, refused: 0, cancelled: false };
+    const row: OperationRow = {
+      id,
+      label,
+      to,
+      startedAt: now,
+      deadlineAt: now + withinMs,
+      settledAt: null,
+      total: transfers.length,
+      success: 0,
+      recoverable: 0,
+      fatal: 0,
+      refused: 0,
+      cancelled: false,
+    };
     const operation: Operation = { row, transfers };
     this.#operations.set(id, operation);
     if (this.#operations.size > RECORDS_KEPT) this.#operations.delete(this.#operations.keys().next().value ?? 0);

@@ -24,7 +24,8 @@ const OWN_STARTUP: ReadonlyMap<string, string> = new Map([
 const NOT_CHECKED: Finding = {
   level: 'info',
   code: 'not_checked',
-  message: 'not checked: currval and lastval of sequences, the random seed, session data of PL/Perl, PL/Python and PL/Tcl, unnamed dblink connections, and custom settings made by functions',
+  message:
+    'not checked: currval and lastval of sequences, the random seed, session data of PL/Perl, PL/Python and PL/Tcl, unnamed dblink connections, and custom settings made by functions',
   hint: null,
 };
 
@@ -73,9 +74,16 @@ export class Preflight {
   obvious(session: Session, target: Target): Finding[] {
     const findings: Finding[] = [];
     if (session.identity.replication) findings.push(block('replication', 'a replication connection belongs to its server and cannot move'));
-    if (session.backend === target.backend && session.database === target.login.database) findings.push(block('same_backend', `it is already on ${target.backend}`));
+    if (session.backend === target.backend && session.database === target.login.database)
+      findings.push(block('same_backend', `it is already on ${target.backend}`));
     else if (session.role !== target.login.role) {
-      findings.push(block('other_role', `it runs as role "${session.role}", and endpoint ${target.spec.id} logs in as "${target.login.role}"`, 'Give both endpoints the same user, or none.'));
+      findings.push(
+        block(
+          'other_role',
+          `it runs as role "${session.role}", and endpoint ${target.spec.id} logs in as "${target.login.role}"`,
+          'Give both endpoints the same user, or none.',
+        ),
+      );
     }
     return findings;
   }

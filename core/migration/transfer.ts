@@ -79,7 +79,10 @@ export class Transfer implements SessionTransfer {
   async run(): Promise<void> {
     const { session } = this;
     if (session.transfer !== null || session.forwarder.isEnded) {
-      this.#settle('refused', session.forwarder.isEnded ? 'the client has left' : `it is already being moved to ${session.transfer?.to ?? '?'}`);
+      this.#settle(
+        'refused',
+        session.forwarder.isEnded ? 'the client has left' : `it is already being moved to ${session.transfer?.to ?? '?'}`,
+      );
       return;
     }
     session.transfer = this;
@@ -91,7 +94,11 @@ export class Transfer implements SessionTransfer {
         this.#settle('refused', error.message);
       } else {
         const message = error instanceof Error ? error.message : String(error);
-        if (this.#sessionLost) this.#settle('error_fatal', `the old server was lost during the move (${this.#serverLost ?? 'closed'}), and the new one was not ready: ${message}`);
+        if (this.#sessionLost)
+          this.#settle(
+            'error_fatal',
+            `the old server was lost during the move (${this.#serverLost ?? 'closed'}), and the new one was not ready: ${message}`,
+          );
         else this.#settle('error_recoverable', message);
       }
     }

@@ -5,7 +5,21 @@ import { parseBackendUrl } from '../../core/endpoints/map.ts';
 import { useCluster } from '../support/cluster.ts';
 import { move, serverPort } from '../support/migration.ts';
 import { useYard } from '../support/yard.ts';
-import { bind, columns, describeStatement, execute, message, cstring, int16, int32, parse, rows, startup, sync, WireClient } from '../support/wire-client.ts';
+import {
+  bind,
+  columns,
+  describeStatement,
+  execute,
+  message,
+  cstring,
+  int16,
+  int32,
+  parse,
+  rows,
+  startup,
+  sync,
+  WireClient,
+} from '../support/wire-client.ts';
 
 const a = useCluster({ name: 'a' });
 const b = useCluster({ name: 'b' });
@@ -44,9 +58,14 @@ describe.each([
   ['16 to 15', 'ep-16', 'ep-15'],
 ])('a session that moves from %s', (_, from, to) => {
   test('keeps its settings, custom ones included, and what RESET returns to', async () => {
-    const client = await connect(from, { application_name: "it's \"mine\"", options: `-c work_mem=5MB -c app.start=begin` });
-    await client.query(`SET search_path = "$user", 'My Schema', public; SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'German'; SET statement_timeout = '41s'`);
-    await client.query(`SELECT set_config('app.user_id', $1, false), set_config($2, 'bound', false)`, [`o'clock "x" \\ {a,b}`, 'App.Bound']);
+    const client = await connect(from, { application_name: 'it\'s "mine"', options: `-c work_mem=5MB -c app.start=begin` });
+    await client.query(
+      `SET search_path = "$user", 'My Schema', public; SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'German'; SET statement_timeout = '41s'`,
+    );
+    await client.query(`SELECT set_config('app.user_id', $1, false), set_config($2, 'bound', false)`, [
+      `o'clock "x" \\ {a,b}`,
+      'App.Bound',
+    ]);
     await client.query(`SET app.start = 'changed'; SET lock_timeout = 7; SET extra_float_digits = 0; SET client_min_messages = 'error'`);
     const before = await one(client, SETTINGS);
     expect(await move(yard(), client, to)).toMatchObject({ outcome: 'success' });
@@ -59,7 +78,7 @@ describe.each([
     await client.query('RESET ALL');
     expect(await shown('app.start')).toBe('begin');
     expect(await shown('work_mem')).toBe('5MB');
-    expect(await shown('application_name')).toBe("it's \"mine\"");
+    expect(await shown('application_name')).toBe('it\'s "mine"');
     expect(await shown('TimeZone')).not.toBe('Asia/Tokyo');
   });
 
@@ -80,7 +99,9 @@ describe.each([
     for (const cluster of [a(), b(), sixteen(), fifteen()]) {
       const admin = new pg.Client({ connectionString: cluster.url() });
       await admin.connect();
-      await admin.query(`DO $$ BEGIN CREATE ROLE worker; EXCEPTION WHEN duplicate_object THEN END $$; DO $$ BEGIN CREATE ROLE clerk; EXCEPTION WHEN duplicate_object THEN END $$; GRANT worker TO clerk`);
+      await admin.query(
+        `DO $$ BEGIN CREATE ROLE worker; EXCEPTION WHEN duplicate_object THEN END $$; DO $$ BEGIN CREATE ROLE clerk; EXCEPTION WHEN duplicate_object THEN END $$; GRANT worker TO clerk`,
+      );
       await admin.end();
     }
     const client = await connect(from);
@@ -88,7 +109,9 @@ describe.each([
     expect(await move(yard(), client, to)).toMatchObject({ outcome: 'success' });
     expect((await client.query('SELECT session_user, current_user')).rows).toEqual([{ session_user: 'clerk', current_user: 'worker' }]);
     await client.query('RESET ROLE; RESET SESSION AUTHORIZATION');
-    expect((await client.query('SELECT session_user, current_user')).rows).toEqual([{ session_user: 'postgres', current_user: 'postgres' }]);
+    expect((await client.query('SELECT session_user, current_user')).rows).toEqual([
+      { session_user: 'postgres', current_user: 'postgres' },
+    ]);
   });
 });
 
@@ -100,7 +123,9 @@ test('a statement prepared in a string with side effects is prepared again witho
     await admin.end();
   }
   const client = await connect('ep-a');
-  await client.query(`INSERT INTO side_effect VALUES (1); PREPARE one AS SELECT ';' AS v; INSERT INTO side_effect VALUES (2); PREPARE two AS SELECT 'two' AS v`);
+  await client.query(
+    `INSERT INTO side_effect VALUES (1); PREPARE one AS SELECT ';' AS v; INSERT INTO side_effect VALUES (2); PREPARE two AS SELECT 'two' AS v`,
+  );
   expect(await move(yard(), client, 'ep-b')).toMatchObject({ outcome: 'success' });
   expect(await one(client, 'SELECT count(*)::int AS v FROM side_effect')).toBe(0);
   expect((await client.query('EXECUTE one')).rows).toEqual([{ v: ';' }]);
@@ -151,7 +176,11 @@ test('LISTEN goes along, and a notification of its own still carries the process
 });
 
 test('a client in another encoding keeps it, with statements that need it', async () => {
-  const { client } = await WireClient.start(yard().port, { options: 'endpoint=ep-a', application_name: 'latin', client_encoding: 'LATIN1' });
+  const { client } = await WireClient.start(yard().port, {
+    options: 'endpoint=ep-a',
+    application_name: 'latin',
+    client_encoding: 'LATIN1',
+  });
   open.push({ end: () => client.destroy() });
   const latin1 = (text: string): Buffer => Buffer.from(`${text}\0`, 'latin1');
   client.write(message('P', latin1('größe'), latin1(`SELECT 'Käse'`), int16(0)), sync);
@@ -206,7 +235,9 @@ test('a hostile search_path neither fools the capture nor stays behind', async (
 test('what the role of the old server gave by default is kept where the new one gives something else', async () => {
   const admin = new pg.Client({ connectionString: a().url() });
   await admin.connect();
-  await admin.query(`DO $$ BEGIN CREATE ROLE wanderer LOGIN; EXCEPTION WHEN duplicate_object THEN END $$; ALTER ROLE wanderer SET search_path = special; ALTER ROLE wanderer SET DateStyle = 'SQL, DMY'`);
+  await admin.query(
+    `DO $$ BEGIN CREATE ROLE wanderer LOGIN; EXCEPTION WHEN duplicate_object THEN END $$; ALTER ROLE wanderer SET search_path = special; ALTER ROLE wanderer SET DateStyle = 'SQL, DMY'`,
+  );
   await admin.end();
   const there = new pg.Client({ connectionString: b().url() });
   await there.connect();
@@ -235,7 +266,12 @@ test('a session keeps its identity and its server shows another process', async 
   const client = await connect('ep-a');
   const port = await serverPort(client);
   const row = await move(yard(), client, 'ep-b');
-  expect(row).toMatchObject({ outcome: 'success', reason: null, from_backend: `127.0.0.1:${a().port}`, to_backend: `127.0.0.1:${b().port}` });
+  expect(row).toMatchObject({
+    outcome: 'success',
+    reason: null,
+    from_backend: `127.0.0.1:${a().port}`,
+    to_backend: `127.0.0.1:${b().port}`,
+  });
   expect(Number(row.pause_ms)).toBeGreaterThan(0);
   expect(await serverPort(client)).not.toBe(port);
 });

@@ -32,7 +32,12 @@ export function serverVersionOf(server: ServerConnection): number {
 }
 
 /** The messages of one capture. `customNames`: candidates; `types`: OIDs to name; `unnamed`: also ask whether the unnamed statement exists. */
-export function captureFrames(serverVersion: number, customNames: Iterable<string>, types: Iterable<number>, unnamed = false): { frames: Buffer; readyCount: number } {
+export function captureFrames(
+  serverVersion: number,
+  customNames: Iterable<string>,
+  types: Iterable<number>,
+  unnamed = false,
+): { frames: Buffer; readyCount: number } {
   const frames = [
     ...run(GUARD, guardSql(serverVersion), [], []),
     ...run(STATE, stateSql(serverVersion), [TEXT_ARRAY, INT8_ARRAY], [textArray(customNames), `{${[...types].join(',')}}`]),
@@ -43,7 +48,13 @@ export function captureFrames(serverVersion: number, customNames: Iterable<strin
 }
 
 function run(name: string, sql: string, types: readonly number[], parameters: readonly string[]): Buffer[] {
-  return [parse(name, sql, types), bind(name, name, parameters, { binaryResults: true }), execute(name), close('P', name), close('S', name)];
+  return [
+    parse(name, sql, types),
+    bind(name, name, parameters, { binaryResults: true }),
+    execute(name),
+    close('P', name),
+    close('S', name),
+  ];
 }
 
 /** Reads the answer to a capture's first group. Throws `CaptureFailure`. */
@@ -52,7 +63,8 @@ export function readCapture(messages: readonly Message[]): SessionStateCapture {
   if (error !== undefined) throw new CaptureFailure(readErrorFields(error.body));
   const rows = messages.filter((message) => message.type === Server.DataRow).map((message) => readDataRow(message.body));
   const json = rows[1]?.[0];
-  if (rows.length !== 2 || rows[0] === undefined || json === undefined || json === null) throw new Error('the capture came back incomplete');
+  if (rows.length !== 2 || rows[0] === undefined || json === undefined || json === null)
+    throw new Error('the capture came back incomplete');
   return readState(rows[0], json);
 }
 

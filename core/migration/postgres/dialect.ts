@@ -76,7 +76,12 @@ function runCapture(source: Source, deadlines: StepDeadlines): CaptureRun<Postgr
 }
 
 /** A capture on a connection of the proxy's own. */
-async function readOwn(server: ServerConnection, customNames: Iterable<string>, types: Iterable<number>, deadlineMs: number): Promise<SessionStateCapture> {
+async function readOwn(
+  server: ServerConnection,
+  customNames: Iterable<string>,
+  types: Iterable<number>,
+  deadlineMs: number,
+): Promise<SessionStateCapture> {
   const { frames, readyCount } = captureFrames(serverVersionOf(server), customNames, types);
   return readCapture(await server.exchange(frames, readyCount, { deadlineMs }).answer);
 }
@@ -84,31 +89,67 @@ async function readOwn(server: ServerConnection, customNames: Iterable<string>, 
 function judge(state: SessionStateCapture, journal: SessionJournal, server: ServerConnection): Finding[] {
   const findings: Finding[] = [];
   if (state.pid !== server.pid) {
-    findings.push(block('pooler_between', `a pooler stands between Switchyard and the server (process ${state.pid} answers on the connection of ${server.pid})`, 'Point the endpoint at the server itself.'));
+    findings.push(
+      block(
+        'pooler_between',
+        `a pooler stands between Switchyard and the server (process ${state.pid} answers on the connection of ${server.pid})`,
+        'Point the endpoint at the server itself.',
+      ),
+    );
   }
   if (state.temporaryObjects.length > 0) {
-    findings.push(block('temp_object', `it has temporary objects: ${state.temporaryObjects.join(', ')}`, 'Drop them, or wait until the client disconnects.'));
+    findings.push(
+      block(
+        'temp_object',
+        `it has temporary objects: ${state.temporaryObjects.join(', ')}`,
+        'Drop them, or wait until the client disconnects.',
+      ),
+    );
   }
   if (state.heldCursors.length > 0) {
     findings.push(block('held_cursor', `it has cursors WITH HOLD open: ${state.heldCursors.join(', ')}`, 'Close them first.'));
   }
   if (state.advisoryLocks.length > 0) {
-    findings.push(block('advisory_lock', `it holds session advisory locks: ${state.advisoryLocks.join(', ')}`, 'It can move once they are unlocked.'));
+    findings.push(
+      block('advisory_lock', `it holds session advisory locks: ${state.advisoryLocks.join(', ')}`, 'It can move once they are unlocked.'),
+    );
   }
   if (state.temporarySlots > 0) findings.push(block('temp_slot', 'it has a temporary replication slot'));
   for (const statement of state.statements) {
-    if (statement.text === null) findings.push(block('large_statement', `the text of prepared statement "${statement.name}" is longer than 256 KiB`, 'Deallocate it first.'));
+    if (statement.text === null)
+      findings.push(
+        block('large_statement', `the text of prepared statement "${statement.name}" is longer than 256 KiB`, 'Deallocate it first.'),
+      );
     else if (journal.nonConformingStrings && statement.text.includes('\\')) {
-      findings.push(block('string_syntax', `standard_conforming_strings was off in this session and prepared statement "${statement.name}" has a backslash: parsed again it could mean something else`, 'Deallocate it first.'));
+      findings.push(
+        block(
+          'string_syntax',
+          `standard_conforming_strings was off in this session and prepared statement "${statement.name}" has a backslash: parsed again it could mean something else`,
+          'Deallocate it first.',
+        ),
+      );
     }
   }
   if (journal.unnamedTooLarge > 0) {
-    findings.push(block('large_statement', `its unnamed statement (${journal.unnamedTooLarge} bytes) is too large to carry`, 'It can move after its next query.'));
+    findings.push(
+      block(
+        'large_statement',
+        `its unnamed statement (${journal.unnamedTooLarge} bytes) is too large to carry`,
+        'It can move after its next query.',
+      ),
+    );
   }
   for (const channel of state.channels) {
-    findings.push(warn('channel', `it listens on "${channel}": notifications sent on the old server will no longer reach it`, 'Move the sessions that notify, too.'));
+    findings.push(
+      warn(
+        'channel',
+        `it listens on "${channel}": notifications sent on the old server will no longer reach it`,
+        'Move the sessions that notify, too.',
+      ),
+    );
   }
-  if (journal.dynamicCustomSetting) findings.push(warn('custom_settings', 'it has set custom settings whose names could not be read: those would not be carried'));
+  if (journal.dynamicCustomSetting)
+    findings.push(warn('custom_settings', 'it has set custom settings whose names could not be read: those would not be carried'));
   if (journal.typesIncomplete) findings.push(warn('types', 'it uses more types than were recorded: not all of their OIDs were compared'));
   return findings;
 }
@@ -120,6 +161,14 @@ async function refuseDifferentTypes(state: SessionStateCapture, target: ServerCo
   const there = new Map((await readOwn(target, [], oids, deadlines.restoreMs)).types.map((type) => [type.oid, type.name]));
   const differing = state.types.filter((type) => there.get(type.oid) !== type.name);
   if (differing.length === 0) return;
-  const names = differing.map(({ oid, name }) => `${name.replace(/\/.$/, '')} (${oid} here, ${there.get(oid)?.replace(/\/.$/, '') ?? 'nothing'} there)`);
-  throw new Refusal([block('type_oid', `types in use have other OIDs on the target: ${names.join(', ')}`, 'Servers copied physically (base backup, pg_upgrade) keep their OIDs; a dump and restore does not.')]);
+  const names = differing.map(
+    ({ oid, name }) => `${name.replace(/\/.$/, '')} (${oid} here, ${there.get(oid)?.replace(/\/.$/, '') ?? 'nothing'} there)`,
+  );
+  throw new Refusal([
+    block(
+      'type_oid',
+      `types in use have other OIDs on the target: ${names.join(', ')}`,
+      'Servers copied physically (base backup, pg_upgrade) keep their OIDs; a dump and restore does not.',
+    ),
+  ]);
 }

@@ -20,7 +20,16 @@ const factsSchema = z.object({
   recovery: z.boolean(),
   ro: z.string(),
   /** encoding, collate, ctype, provider, locale, collation version, connection limit, login event trigger */
-  db: z.tuple([z.string(), z.string().nullable(), z.string().nullable(), z.string(), z.string().nullable(), z.string().nullable(), z.number(), z.boolean()]),
+  db: z.tuple([
+    z.string(),
+    z.string().nullable(),
+    z.string().nullable(),
+    z.string(),
+    z.string().nullable(),
+    z.string().nullable(),
+    z.number(),
+    z.boolean(),
+  ]),
   /** superuser, bypass RLS, connection limit, memberships */
   role: z.tuple([z.boolean(), z.boolean(), z.number(), z.array(z.string()).nullable()]).nullable(),
   slots: z.tuple([z.number(), z.number().nullable()]),
@@ -39,7 +48,10 @@ const OLDEST = 140000;
 export async function readFacts(server: ServerConnection, deadlineMs: number): Promise<ServerFacts> {
   if (server.parameters.has('crdb_version')) throw new Error('this is a CockroachDB server; its sessions cannot be moved yet');
   const version = serverVersionOf(server);
-  if (version < OLDEST) throw new Error(`PostgreSQL ${server.parameters.get('server_version') ?? '?'} is too old: sessions move between PostgreSQL 14 and later`);
+  if (version < OLDEST)
+    throw new Error(
+      `PostgreSQL ${server.parameters.get('server_version') ?? '?'} is too old: sessions move between PostgreSQL 14 and later`,
+    );
   const frames = Buffer.concat([parse('', factsSql(version)), bind('', ''), execute(''), syncMessage]);
   const messages = await server.exchange(frames, 1, { deadlineMs }).answer;
   const error = messages.find((message) => message.type === Server.ErrorResponse);
@@ -55,18 +67,30 @@ export function compareFacts(from: ServerFacts, to: ServerFacts, options: { allo
   const major = (facts: ServerFacts): number => Math.floor(facts.vnum / 10_000);
   if (major(to) < major(from)) {
     const message = `the target is an older server (${major(to)}, the session is on ${major(from)})`;
-    findings.push(options.allowOlderServer ? warn('older_server', message) : block('older_server', message, 'Start with --allow-older-server to move to older servers all the same.'));
+    findings.push(
+      options.allowOlderServer
+        ? warn('older_server', message)
+        : block('older_server', message, 'Start with --allow-older-server to move to older servers all the same.'),
+    );
   } else if (major(to) > major(from)) {
     findings.push(warn('newer_server', `the target is a newer server (${major(to)}, the session is on ${major(from)})`));
   }
-  if (to.recovery && !from.recovery) findings.push(block('standby', 'the target is a standby: it takes no writes', 'Promote it, or move to another server.'));
+  if (to.recovery && !from.recovery)
+    findings.push(block('standby', 'the target is a standby: it takes no writes', 'Promote it, or move to another server.'));
   else if (to.ro === 'on' && from.ro !== 'on') findings.push(block('read_only', 'transactions on the target are read only by default'));
   const properties = ['encoding', 'collation', 'character classification', 'locale provider', 'ICU locale'] as const;
   for (const [index, name] of properties.entries()) {
     if (from.db[index] === to.db[index]) continue;
-    findings.push(block('locale', `the database's ${name} differs: ${from.db[index] ?? 'none'} here, ${to.db[index] ?? 'none'} there`, 'Text would sort or convert differently under the client.'));
+    findings.push(
+      block(
+        'locale',
+        `the database's ${name} differs: ${from.db[index] ?? 'none'} here, ${to.db[index] ?? 'none'} there`,
+        'Text would sort or convert differently under the client.',
+      ),
+    );
   }
-  if (from.db[5] !== to.db[5]) findings.push(warn('collation_version', `the collation version differs: ${from.db[5] ?? 'none'} here, ${to.db[5] ?? 'none'} there`));
+  if (from.db[5] !== to.db[5])
+    findings.push(warn('collation_version', `the collation version differs: ${from.db[5] ?? 'none'} here, ${to.db[5] ?? 'none'} there`));
   const free = to.slots[0] - (to.slots[1] ?? 0);
   if (free < 1) findings.push(block('no_slots', `the target has no connection left (max_connections is ${to.slots[0]})`));
   if (from.role !== null && to.role !== null && (from.role[0] !== to.role[0] || from.role[1] !== to.role[1])) {
@@ -74,6 +98,7 @@ export function compareFacts(from: ServerFacts, to: ServerFacts, options: { allo
   }
   const missing = Object.keys(from.ext ?? {}).filter((name) => to.ext?.[name] === undefined);
   if (missing.length > 0) findings.push(warn('extensions', `the target lacks extensions: ${missing.join(', ')}`));
-  if (from.xacts > 0) findings.push(warn('prepared_transactions', `the role has ${from.xacts} prepared transactions, which stay on the old server`));
+  if (from.xacts > 0)
+    findings.push(warn('prepared_transactions', `the role has ${from.xacts} prepared transactions, which stay on the old server`));
   return findings;
 }

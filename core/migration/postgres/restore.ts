@@ -39,15 +39,32 @@ interface Group {
 }
 
 /** Settings that are not restored as such: they belong to the transaction, or have their own step. */
-const OWN_STEP = new Set(['transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'role', 'session_authorization', 'client_encoding']);
+const OWN_STEP = new Set([
+  'transaction_isolation',
+  'transaction_read_only',
+  'transaction_deferrable',
+  'role',
+  'session_authorization',
+  'client_encoding',
+]);
 /** Set last, or they could end the restore itself. */
-const LATE = new Set(['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']);
+const LATE = new Set([
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+  'transaction_timeout',
+]);
 const PARSES_PER_SYNC = 50;
 
 /** Restores and captures the result; rejects with `RestoreFailure`, `ServerLost` or `ExchangeDeadline`. */
 export async function restore(target: ServerConnection, input: RestoreInput, deadlineMs: number): Promise<SessionStateCapture> {
   const groups = restoreGroups(input);
-  const verification = captureFrames(serverVersionOf(target), input.customNames, input.state.types.map((type) => type.oid));
+  const verification = captureFrames(
+    serverVersionOf(target),
+    input.customNames,
+    input.state.types.map((type) => type.oid),
+  );
   const frames = Buffer.concat([...groups.flatMap((group) => [...group.frames, syncMessage]), verification.frames]);
   const answers = splitAtReady(await target.exchange(frames, groups.length + verification.readyCount, { deadlineMs }).answer);
   for (const [index, group] of groups.entries()) check(group, answers[index] ?? []);
@@ -72,20 +89,38 @@ function restoreGroups({ state, unnamedParse, baseline, targetEncoding }: Restor
   const set = (label: string, entries: readonly (readonly [string, string])[]): Group[] =>
     entries.length === 0
       ? []
-      : [run(`${label} ${entries.map(([name]) => name).join(', ')}`, SET_SETTINGS, [textArray(entries.map(([name]) => name)), textArray(entries.map(([, value]) => value))])];
+      : [
+          run(`${label} ${entries.map(([name]) => name).join(', ')}`, SET_SETTINGS, [
+            textArray(entries.map(([name]) => name)),
+            textArray(entries.map(([, value]) => value)),
+          ]),
+        ];
   const settings = settingsToCarry(state, baseline);
   // Texts travel in the database's own terms; the client's encoding comes back right before its own frame.
   const neutral = encoding === 'utf8' ? 'UTF8' : 'SQL_ASCII';
   const encodingAtEnd = state.settings.get('client_encoding')?.value ?? targetEncoding;
   return [
     targetEncoding === neutral ? [] : set('setting', [['client_encoding', neutral]]),
-    set('setting', settings.filter(([name]) => !LATE.has(name))),
-    set('custom setting', [...state.custom].filter(([name, value]) => baseline.custom.get(name) !== value)),
-    state.sessionUser === baseline.sessionUser ? [] : [run('session authorization', `SET SESSION AUTHORIZATION ${quoteIdentifier(state.sessionUser)}`)],
-    state.role === baseline.role ? [] : [run(`role ${state.role}`, state.role === 'none' ? 'SET ROLE NONE' : `SET ROLE ${quoteIdentifier(state.role)}`)],
+    set(
+      'setting',
+      settings.filter(([name]) => !LATE.has(name)),
+    ),
+    set(
+      'custom setting',
+      [...state.custom].filter(([name, value]) => baseline.custom.get(name) !== value),
+    ),
+    state.sessionUser === baseline.sessionUser
+      ? []
+      : [run('session authorization', `SET SESSION AUTHORIZATION ${quoteIdentifier(state.sessionUser)}`)],
+    state.role === baseline.role
+      ? []
+      : [run(`role ${state.role}`, state.role === 'none' ? 'SET ROLE NONE' : `SET ROLE ${quoteIdentifier(state.role)}`)],
     statementGroups(state),
     state.channels.map((channel) => run(`LISTEN ${quoteIdentifier(channel)}`, `LISTEN ${quoteIdentifier(channel)}`)),
-    set('setting', settings.filter(([name]) => LATE.has(name))),
+    set(
+      'setting',
+      settings.filter(([name]) => LATE.has(name)),
+    ),
     encodingAtEnd === neutral ? [] : set('setting', [['client_encoding', encodingAtEnd]]),
     unnamedParse === null ? [] : [{ label: 'the unnamed prepared statement', frames: [unnamedParse] }],
   ].flat();
@@ -121,7 +156,10 @@ function statementGroups(state: SessionStateCapture): Group[] {
   for (const statement of state.statements) {
     if (!statement.fromSql) continue;
     const sql = prepareStatementText(statement, state);
-    groups.push({ label: `prepared statement "${statement.name}"`, frames: [parse('', sql, [], state.textEncoding), bind('', ''), execute('')] });
+    groups.push({
+      label: `prepared statement "${statement.name}"`,
+      frames: [parse('', sql, [], state.textEncoding), bind('', ''), execute('')],
+    });
   }
   return groups;
 }

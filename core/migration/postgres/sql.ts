@@ -25,7 +25,13 @@ export const SEMANTIC_SETTINGS: readonly string[] = [
 ];
 
 /** The settings that the guard overrides while a capture runs, in the order of its columns; the last is 17 and later. */
-export const GUARDED_SETTINGS: readonly string[] = ['statement_timeout', 'lock_timeout', 'jit', 'client_min_messages', 'transaction_timeout'];
+export const GUARDED_SETTINGS: readonly string[] = [
+  'statement_timeout',
+  'lock_timeout',
+  'jit',
+  'client_min_messages',
+  'transaction_timeout',
+];
 
 /**
  * Reads and overrides, in one target list, the settings that could make a capture slow, fail or noisy. The overrides are local
@@ -39,14 +45,19 @@ export function guardSql(serverVersion: number): string {
     ['client_min_messages', 'warning'],
     ...(serverVersion >= 170000 ? ([['transaction_timeout', '0']] as const) : []),
   ];
-  const columns = overrides.map(([name, value]) => `pg_catalog.current_setting('${name}'), pg_catalog.set_config('${name}','${value}',true)`);
+  const columns = overrides.map(
+    ([name, value]) => `pg_catalog.current_setting('${name}'), pg_catalog.set_config('${name}','${value}',true)`,
+  );
   return `SELECT ${columns.join(', ')}`;
 }
 
 /** One bytea column: the session's state as JSON. `$1` text[]: candidate names of custom settings; `$2` int8[]: type OIDs in use. */
 export function stateSql(serverVersion: number): string {
   const hasResultTypes = serverVersion >= 160000;
-  return STATE.replaceAll('{{RESULT_TYPES}}', hasResultTypes ? 'p.result_types::pg_catalog.oid[]::pg_catalog.int8[]' : 'NULL::pg_catalog.int8[]')
+  return STATE.replaceAll(
+    '{{RESULT_TYPES}}',
+    hasResultTypes ? 'p.result_types::pg_catalog.oid[]::pg_catalog.int8[]' : 'NULL::pg_catalog.int8[]',
+  )
     .replaceAll('{{ALL_TYPES}}', hasResultTypes ? 'p.parameter_types OPERATOR(pg_catalog.||) p.result_types' : 'p.parameter_types')
     .replaceAll('{{SEMANTIC}}', `{${SEMANTIC_SETTINGS.join(',')}}`);
 }

@@ -116,7 +116,8 @@ export function readState(guard: readonly (Buffer | null)[], json: Buffer): Sess
     channels: raw.listen,
     heldCursors: raw.cur.map(([name]) => name),
     advisoryLocks: raw.adv.map(describeLock),
-    temporaryObjects: raw.temp.map(([kind, identity]) => `${kind} ${identity ?? '(unnamed)'}`),
+    // Functions are listed with the schema's own name, tables with its alias; the client knows only the alias.
+    temporaryObjects: raw.temp.map(([kind, identity]) => `${kind} ${(identity ?? '(unnamed)').replace(/\bpg_temp_\d+\./g, 'pg_temp.')}`),
     temporarySlots: raw.tslots,
     bytes: json.length,
   };
