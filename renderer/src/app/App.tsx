@@ -1,7 +1,5 @@
 import { Suspense, lazy, useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
-import { EndpointsView } from '../features/endpoints/EndpointsView.tsx';
-import { EventsView } from '../features/events/EventsView.tsx';
 import { MigrateDialog } from '../features/migrate/MigrateDialog.tsx';
 import { OperationPanels } from '../features/migrate/OperationPanels.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
@@ -16,6 +14,9 @@ import { Rail } from './Rail.tsx';
 import { parseHash, useHash } from './routes.ts';
 import type { Route } from './routes.ts';
 
+// Only the table is needed at once.
+const EndpointsView = lazy(() => import('../features/endpoints/EndpointsView.tsx').then((module) => ({ default: module.EndpointsView })));
+const EventsView = lazy(() => import('../features/events/EventsView.tsx').then((module) => ({ default: module.EventsView })));
 const PoolsView = lazy(() => import('../features/pools/PoolsView.tsx').then((module) => ({ default: module.PoolsView })));
 const MigrationsView = lazy(() =>
   import('../features/migrations/MigrationsView.tsx').then((module) => ({ default: module.MigrationsView })),

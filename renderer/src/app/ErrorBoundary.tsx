@@ -35,8 +35,8 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, State> {
         }
         wide={<code>{error.message}</code>}
       >
-        The proxy and its sessions are not affected: only what this window draws. If it happens again, the message below
-        belongs in a report.
+        The proxy and its sessions are not affected: only what this window draws. If it happens again, the message below belongs in a
+        report.
       </Empty>
     );
   }

@@ -3,7 +3,6 @@ import type { ReactNode } from 'react';
 import { useNow } from '../lib/clock.ts';
 import { formatSpan } from '../lib/format.ts';
 import { useServer } from '../store/server.ts';
-import { Button } from '../ui/Button.tsx';
 import { Notice } from '../ui/Notice.tsx';
 import styles from './App.module.css';
 
@@ -40,7 +39,7 @@ export function FeedBanner(): ReactNode {
   }
   return (
     <div className={styles.banner} data-testid="lost-banner">
-      <Notice tone="bad" hint={RESTARTED} live actions={<Button onClick={() => window.location.reload()}>Reload the window</Button>}>
+      <Notice tone="bad" hint={RESTARTED} live>
         Connection to the host lost; trying again.
         {/* Its own element, hidden from the alert, so that a screen reader does not repeat it every second. */}
         <span aria-hidden="true"> What you see is {formatSpan(now - (receivedAt ?? now))} old.</span>

@@ -1,8 +1,6 @@
 import { Cable, Database, Layers, ScrollText, TrainTrack } from 'lucide-react';
 import type { LucideIcon } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { formatShort } from '../lib/format.ts';
-import { useServer } from '../store/server.ts';
 import styles from './App.module.css';
 import { hashOf, routes } from './routes.ts';
 import type { Route } from './routes.ts';
@@ -17,7 +15,6 @@ const entries: Record<Route, { label: string; icon: LucideIcon }> = {
 
 /** The way between the views. */
 export function Rail({ current }: { current: Route }): ReactNode {
-  const sessions = useServer((state) => state.sessions.size);
   return (
     <nav className={styles.rail} aria-label="Views">
       <ul>
@@ -28,11 +25,6 @@ export function Rail({ current }: { current: Route }): ReactNode {
               <a className={styles.link} href={hashOf(route)} aria-current={route === current ? 'page' : undefined}>
                 <Icon size={20} strokeWidth={1.6} aria-hidden="true" />
                 {label}
-                {route === 'sessions' && sessions > 0 && (
-                  <span className={styles.badge} aria-hidden="true">
-                    {formatShort(sessions)}
-                  </span>
-                )}
               </a>
             </li>
           );

@@ -49,7 +49,7 @@ export const TimeChart = memo(function TimeChart({ title, series, stacked = fals
     const rows = samples.map((sample) => {
       const values = series.map((each) => each.of(sample));
       highest = Math.max(highest, stacked ? values.reduce((sum, value) => sum + value, 0) : Math.max(...values));
-      return { ago: Math.max(-SAMPLE_SLOTS, Math.round((sample.at - newest) / 1000)), ...values };
+      return { ago: Math.max(-SAMPLE_SLOTS, Math.round((sample.at - newest) / 1000)), values };
     });
     return { points: rows, top: steppedTop(highest) };
   }, [samples, series, stacked]);
@@ -63,7 +63,9 @@ export const TimeChart = memo(function TimeChart({ title, series, stacked = fals
           {series.map((each) => (
             <li key={each.label}>
               <span className={styles.swatch} data-look={each.look} style={{ background: each.color }} />
-              {each.label} <b>{last ? format(each.of(last)) : '–'}</b>
+              {each.label}
+              {/* What is counted per second is mostly zero in the last one; its figures stand elsewhere. */}
+              {each.look !== 'steps' && <b>{last ? format(each.of(last)) : '–'}</b>}
             </li>
           ))}
         </ul>
@@ -104,7 +106,7 @@ export const TimeChart = memo(function TimeChart({ title, series, stacked = fals
                 <Line
                   key={each.label}
                   name={each.label}
-                  dataKey={String(i)}
+                  dataKey={`values.${i}`}
                   type="linear"
                   stroke={each.color}
                   strokeWidth={1.6}
@@ -116,12 +118,12 @@ export const TimeChart = memo(function TimeChart({ title, series, stacked = fals
                 <Area
                   key={each.label}
                   name={each.label}
-                  dataKey={String(i)}
+                  dataKey={`values.${i}`}
                   type={each.look === 'steps' ? 'stepAfter' : 'linear'}
-                  stroke={each.color}
+                  stroke={each.look === 'steps' ? 'none' : each.color}
                   strokeWidth={1.4}
                   fill={each.color}
-                  fillOpacity={each.look === 'steps' ? 0.75 : 0.22}
+                  fillOpacity={each.look === 'steps' ? 1 : 0.22}
                   dot={false}
                   activeDot={false}
                   isAnimationActive={false}

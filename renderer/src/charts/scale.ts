@@ -1,7 +1,9 @@
-/** The smallest of 1, 2, 5, 10, 20, 50, … that holds `value`: an axis that changes in steps does not tremble. */
+/**
+ * The smallest of 2, 4, 10, 20, 40, 100, … that holds `value`: an axis that changes in steps does not tremble, and its middle
+ * is a whole number.
+ */
 export function steppedTop(value: number): number {
-  if (value <= 1) return 1;
+  if (value <= 2) return 2;
   const power = 10 ** Math.floor(Math.log10(value));
-  for (const step of [1, 2, 5]) if (value <= step * power) return step * power;
-  return 10 * power;
+  return ([1, 2, 4].find((step) => value <= step * power) ?? 10) * power;
 }

@@ -19,12 +19,6 @@ interface IconButtonProps extends Omit<ComponentProps<'button'>, 'aria-label' | 
 /** A button that shows only an icon; the label is its name and its tooltip. */
 export function IconButton({ label, className, ...rest }: IconButtonProps): ReactNode {
   return (
-    <button
-      type="button"
-      aria-label={label}
-      title={label}
-      className={cx(styles.button, styles.quiet, styles.icon, className)}
-      {...rest}
-    />
+    <button type="button" aria-label={label} title={label} className={cx(styles.button, styles.quiet, styles.icon, className)} {...rest} />
   );
 }

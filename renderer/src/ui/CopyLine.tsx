@@ -30,9 +30,7 @@ export function CopyButton({ text, what }: { text: string; what: string }): Reac
 export function CopyLine({ text, what }: { text: string; what: string }): ReactNode {
   return (
     <div className={styles.line}>
-      <code className={styles.text} title={text}>
-        {text}
-      </code>
+      <code className={styles.text}>{text}</code>
       <CopyButton text={text} what={what} />
     </div>
   );

@@ -40,9 +40,7 @@ export function Dialog({ title, description, width = 560, onClose, initialFocus,
               </IconButton>
             </RadixDialog.Close>
           </div>
-          {description !== undefined && (
-            <RadixDialog.Description className={styles.description}>{description}</RadixDialog.Description>
-          )}
+          {description !== undefined && <RadixDialog.Description className={styles.description}>{description}</RadixDialog.Description>}
           {children}
         </RadixDialog.Content>
       </RadixDialog.Portal>

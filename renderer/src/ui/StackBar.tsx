@@ -19,11 +19,7 @@ export function StackBar({ parts, whole, label }: { parts: readonly BarPart[]; w
       {parts.map(
         (part) =>
           part.value > 0 && (
-            <span
-              key={part.name}
-              className={styles.part}
-              style={{ width: `${(100 * part.value) / sum}%`, background: part.color }}
-            />
+            <span key={part.name} className={styles.part} style={{ width: `${(100 * part.value) / sum}%`, background: part.color }} />
           ),
       )}
     </div>

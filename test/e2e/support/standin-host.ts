@@ -70,8 +70,8 @@ export async function startStandin(options: WorldOptions): Promise<StandinHost> 
     server.handleUpgrade(request, socket, head, (client) => {
       sockets.add(client);
       client.on('close', () => sockets.delete(client));
-      client.on('message', (text) => {
-        const frame = clientFrame.parse(JSON.parse(String(text)));
+      client.on('message', (text: Buffer) => {
+        const frame = clientFrame.parse(JSON.parse(text.toString('utf8')));
         void dispatch(handlers, frame.call, frame.request, (error) => console.error(error)).then((result) =>
           client.send(JSON.stringify({ kind: 'reply', id: frame.id, result })),
         );
@@ -124,10 +124,16 @@ function handlersOf(world: World, moves: Set<ReturnType<typeof setTimeout>>, onS
     if (sessionId % 11 === 0) {
       const message = 'The session owns the temporary table "basket".';
       const hint = 'DROP TABLE basket lets it move.';
-      return { sessionId, verdict: 'refused' as const, reason: message, findings: [{ level: 'block' as const, code: 'temp_object', message, hint }] };
+      return {
+        sessionId,
+        verdict: 'refused' as const,
+        reason: message,
+        findings: [{ level: 'block' as const, code: 'temp_object', message, hint }],
+      };
     }
     const info = { level: 'info' as const, code: 'not_checked', message: 'Not checked: differences between the schemas.', hint: null };
-    if (row?.transaction === 'T') return { sessionId, verdict: 'waits' as const, reason: 'In a transaction; moves after COMMIT or ROLLBACK.', findings: [] };
+    if (row?.transaction === 'T')
+      return { sessionId, verdict: 'waits' as const, reason: 'In a transaction; moves after COMMIT or ROLLBACK.', findings: [] };
     return { sessionId, verdict: 'ready' as const, reason: null, findings: sessionId % 3 === 0 ? [info] : [] };
   };
   return {

@@ -74,13 +74,27 @@ export class World {
     this.endpoints = this.#makeEndpoints(options.endpoints ?? 2);
     this.host = this.#makeHost();
     for (let id = 1; id <= options.sessions && this.endpoints.length > 0; id += 1) this.addSession(id);
-    this.counters = { attempted: 0, success: 0, error_recoverable: 0, error_fatal: 0, refused: 0, inFlight: 0, attemptedLatency: none(), pause: none() };
+    this.counters = {
+      attempted: 0,
+      success: 0,
+      error_recoverable: 0,
+      error_fatal: 0,
+      refused: 0,
+      inFlight: 0,
+      attemptedLatency: none(),
+      pause: none(),
+    };
     for (let id = 1; id <= (options.transfers ?? 0); id += 1) this.#addSettled(id);
     for (let ago = options.sessions === 0 ? 20 : 239; ago >= 0; ago -= 1) this.samples.push(this.#sample(Date.now() - ago * 1000));
     this.note('info', 'proxy_started', 'The proxy listens on 127.0.0.1:6432.');
     if (options.trouble) {
       this.note('warn', 'client_refused', 'A client from 127.0.0.1:50122 asked for the endpoint "ep-nope", which is not in the map.');
-      this.note('error', 'backend_lost', 'The backend 127.0.0.1:54330 closed 3 server connections: terminating connection due to administrator command.', 3);
+      this.note(
+        'error',
+        'backend_lost',
+        'The backend 127.0.0.1:54330 closed 3 server connections: terminating connection due to administrator command.',
+        3,
+      );
     }
   }
 
@@ -354,8 +368,8 @@ export class World {
           : outcome === 'refused'
             ? 'The session owns the temporary table "basket_2026"; drop it and try again.'
             : 'Busy in transaction since 14:03:09; the deadline of 30 s passed.',
-      requestedAt: Date.now() - id * 9000,
-      settledAt: Date.now() - id * 9000 + 60,
+      requestedAt: Date.now() - (60 - id) * 9000,
+      settledAt: Date.now() - (60 - id) * 9000 + 60,
       phases:
         outcome === 'refused'
           ? [{ name: 'preflight', ms: 1.2 }]

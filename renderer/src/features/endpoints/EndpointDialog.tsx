@@ -38,9 +38,7 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
 
   const test = (): void => {
     setFound(null);
-    testing.run(async () =>
-      setFound(await call('endpoints.test', { url, ...secret, ...(endpoint ? { id: endpoint.id } : {}) })),
-    );
+    testing.run(async () => setFound(await call('endpoints.test', { url, ...secret, ...(endpoint ? { id: endpoint.id } : {}) })));
   };
   const save = (): void => {
     setTried(true);

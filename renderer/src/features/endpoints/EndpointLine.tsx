@@ -35,7 +35,7 @@ export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMove
           {endpoint.backend}
         </span>
         <span className={styles.soft} title={`Database ${endpoint.database}, role ${endpoint.user || "the client's own"}`}>
-          {endpoint.database}, {endpoint.user === '' ? "the client's own role" : endpoint.user}
+          {endpoint.database} as {endpoint.user === '' ? "the client's own role" : endpoint.user}
           {endpoint.passwordSet ? ', password set' : ''}
         </span>
       </div>

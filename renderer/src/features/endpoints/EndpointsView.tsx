@@ -30,10 +30,12 @@ export function EndpointsView(): ReactNode {
     <div className={styles.view}>
       <div className={styles.top}>
         <h1>Endpoints</h1>
-        <Button look={endpoints.length === 0 ? 'plain' : 'primary'} onClick={() => setEditing('new')}>
-          <Plus size={15} aria-hidden="true" />
-          Add endpoint
-        </Button>
+        {endpoints.length > 0 && (
+          <Button look="primary" onClick={() => setEditing('new')}>
+            <Plus size={15} aria-hidden="true" />
+            Add endpoint
+          </Button>
+        )}
       </div>
       <StrandedNotice />
       {failure && (
@@ -72,23 +74,25 @@ export function EndpointsView(): ReactNode {
           </ul>
         )}
       </section>
-      <div className={styles.cards}>
-        <section className={styles.card} aria-labelledby="connect-title">
-          <h2 id="connect-title">Connect</h2>
-          <p className={styles.soft}>
-            {host.unknownEndpoint === 'default'
-              ? 'Clients that name no endpoint, or an unknown one, get the default.'
-              : 'Clients that name no endpoint get the default; an unknown one is refused.'}
-          </p>
-          {host.connectLines.map((line) => (
-            <div key={line.label}>
-              <h3>{line.label}</h3>
-              <CopyLine text={line.text} what={line.label} />
-            </div>
-          ))}
-        </section>
-        <DemoCard />
-      </div>
+      {endpoints.length > 0 && (
+        <div className={styles.cards}>
+          <section className={styles.card} aria-labelledby="connect-title">
+            <h2 id="connect-title">Connect</h2>
+            <p className={styles.soft}>
+              {host.unknownEndpoint === 'default'
+                ? 'Clients that name no endpoint, or an unknown one, get the default.'
+                : 'Clients that name no endpoint get the default; an unknown one is refused.'}
+            </p>
+            {host.connectLines.map((line) => (
+              <div key={line.label}>
+                <h3>{line.label}</h3>
+                <CopyLine text={line.text} what={line.label} />
+              </div>
+            ))}
+          </section>
+          <DemoCard />
+        </div>
+      )}
       {editing !== null && <EndpointDialog endpoint={editing === 'new' ? null : editing} onClose={() => setEditing(null)} />}
       {removing && (
         <Confirm

@@ -40,8 +40,7 @@ export function FirstRun(): ReactNode {
           )
         }
       >
-        An endpoint is a name that points at one of your servers. The demo starts two real PostgreSQL servers with something to
-        look at.
+        An endpoint is a name that points at one of your servers. The demo starts two real PostgreSQL servers with something to look at.
       </Empty>
       {adding && <EndpointDialog endpoint={null} onClose={() => setAdding(false)} />}
     </>

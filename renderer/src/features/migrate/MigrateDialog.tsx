@@ -41,14 +41,21 @@ export function MigrateDialog(): ReactNode {
   const [to, setTo] = useState(() => firstTarget(targets, asked?.to ?? null));
   const [seconds, setSeconds] = useState(String(DEFAULT_WAIT_S));
   const [round, setRound] = useState(0);
-  const preflight = usePreflight(sessionIds, to, round);
+  // Sessions that are there already are left out: there is nothing to move.
+  const movers = useMemo(() => {
+    const target = endpoints.find((endpoint) => endpoint.id === to);
+    return chosen.filter((row) => row.endpoint !== to || row.backend !== target?.backend).map((row) => row.id);
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- a status that changes must not start another preflight
+  }, [chosen, to]);
+  const preflight = usePreflight(movers, to, round);
   const form = useRef<HTMLFormElement>(null);
   const { busy, failure, run } = useAction();
 
   const verdicts = preflight.state === 'known' ? preflight.verdicts : [];
   const counts = countVerdicts(verdicts);
   const movable = verdicts.filter((each) => each.verdict !== 'refused').map((each) => each.sessionId);
-  const gone = preflight.state === 'known' ? sessionIds.length - verdicts.length : 0;
+  const gone = preflight.state === 'known' ? movers.length - verdicts.length : 0;
+  const there = to === null ? 0 : chosen.length - movers.length;
   const wait = Number(seconds);
   const waitFits = seconds.trim() !== '' && Number.isFinite(wait) && wait >= 0 && wait <= 3600;
   const judged = verdicts
@@ -128,6 +135,7 @@ export function MigrateDialog(): ReactNode {
                       {counts[verdict]} {verdictWords[verdict].words}
                     </span>
                   ))}
+                  {there > 0 && <span>{there} there already</span>}
                   {gone > 0 && <span>{gone} closed meanwhile</span>}
                 </span>
               )}
@@ -145,7 +153,7 @@ export function MigrateDialog(): ReactNode {
             {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
             <div className={styles.verdicts} tabIndex={0} role="region" aria-label="Verdict per session">
               {preflight.state === 'none' && <p className={styles.placeholder}>Choose where to, and each session is checked first.</p>}
-              {preflight.state === 'asking' && <p className={styles.placeholder}>Checking {plural(sessionIds.length, 'session')}…</p>}
+              {preflight.state === 'asking' && <p className={styles.placeholder}>Checking {plural(movers.length, 'session')}…</p>}
               {preflight.state === 'failed' && (
                 <Notice tone="bad" hint={preflight.failure.hint} live>
                   {preflight.failure.message}

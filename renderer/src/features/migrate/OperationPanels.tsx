@@ -85,9 +85,7 @@ function Panel({ operation }: { operation: OperationRow }): ReactNode {
                 {step.reason !== null && <div className={styles.reason}>{step.reason}</div>}
               </li>
             ))}
-            {progress.steps.length > SHOWN && (
-              <li className={styles.step}>and {plural(progress.steps.length - SHOWN, 'more session')}</li>
-            )}
+            {progress.steps.length > SHOWN && <li className={styles.step}>and {plural(progress.steps.length - SHOWN, 'more session')}</li>}
           </ul>
         </div>
         {failure && (
@@ -149,7 +147,7 @@ function Result({ operation, progress }: { operation: OperationRow; progress: Pr
       </span>
       {progress.pause && (
         <span>
-          , pause <strong data-testid="operation-pause">{formatMs(progress.pause.median)}</strong>
+          Pause <strong data-testid="operation-pause">{formatMs(progress.pause.median)}</strong>
           {operation.success > 1 && ` median, ${formatMs(progress.pause.longest)} longest`}
         </span>
       )}

@@ -25,6 +25,9 @@ export interface JudgedSession {
 const Line = memo(function Line({ verdict, session }: JudgedSession): ReactNode {
   const { words, tone, shape } = verdictWords[verdict.verdict];
   const name = session?.application ?? '';
+  // The reason of a refusal usually is its blocking finding's message: once is enough, with the hint.
+  const said = verdict.findings.find((finding) => finding.message === verdict.reason);
+  const findings = verdict.findings.filter((finding) => finding !== said);
   return (
     <li className={styles.verdict}>
       <div className={styles.line}>
@@ -37,10 +40,14 @@ const Line = memo(function Line({ verdict, session }: JudgedSession): ReactNode 
           {words}
         </span>
       </div>
-      {verdict.reason !== null && <div className={styles.reason}>{verdict.reason}</div>}
-      {verdict.findings.length > 0 && (
+      {verdict.reason !== null && (
+        <div className={styles.reason}>
+          {verdict.reason} {said?.hint}
+        </div>
+      )}
+      {findings.length > 0 && (
         <ul className={styles.findings}>
-          {verdict.findings.map((finding, i) => (
+          {findings.map((finding, i) => (
             // oxlint-disable-next-line react/no-array-index-key -- one preflight's findings never change their order
             <li key={`${finding.code}-${i}`}>
               <span>

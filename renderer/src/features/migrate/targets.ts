@@ -11,8 +11,7 @@ export interface Target {
 export function targetsFor(endpoints: readonly EndpointRow[], sessions: readonly SessionRow[]): Target[] {
   return endpoints.map((endpoint) => ({
     endpoint,
-    current:
-      sessions.length > 0 && sessions.every((row) => row.endpoint === endpoint.id && row.backend === endpoint.backend),
+    current: sessions.length > 0 && sessions.every((row) => row.endpoint === endpoint.id && row.backend === endpoint.backend),
   }));
 }
 

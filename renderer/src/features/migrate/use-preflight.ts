@@ -5,10 +5,7 @@ import { failureOf } from '../../lib/use-action.ts';
 import type { Failure } from '../../lib/use-action.ts';
 
 type Preflight =
-  | { state: 'none' }
-  | { state: 'asking' }
-  | { state: 'known'; verdicts: readonly Verdict[] }
-  | { state: 'failed'; failure: Failure };
+  { state: 'none' } | { state: 'asking' } | { state: 'known'; verdicts: readonly Verdict[] } | { state: 'failed'; failure: Failure };
 
 /** The verdicts for moving these sessions to `to`; asks again when either changes and when `round` is counted up. */
 export function usePreflight(sessionIds: readonly number[], to: string | null, round: number): Preflight {

@@ -56,7 +56,7 @@ export function Counters(): ReactNode {
       <table className={styles.times}>
         <thead>
           <tr>
-            <td />
+            <th scope="col">Times</th>
             <th scope="col">p50</th>
             <th scope="col">p95</th>
             <th scope="col">p99</th>

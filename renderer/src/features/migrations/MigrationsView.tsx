@@ -59,16 +59,11 @@ export function MigrationsView({ params }: { params: URLSearchParams }): ReactNo
       <Counters />
       <div className={styles.charts}>
         <TimeChart title="Pause of moved sessions" series={pauses} format={formatMs} slot={0} />
-        <TimeChart title="Transfers settled per second" series={settled} stacked format={formatShort} slot={2} />
+        <TimeChart title="Settled per second" series={settled} stacked format={formatShort} slot={2} />
       </div>
       <div className={styles.bar}>
         <h2>Transfers</h2>
-        <Segmented
-          label="Outcome"
-          value={filter}
-          onChange={go}
-          choices={filters.map((value) => ({ value, label: filterWords[value] }))}
-        />
+        <Segmented label="Outcome" value={filter} onChange={go} choices={filters.map((value) => ({ value, label: filterWords[value] }))} />
         <span className={styles.soft}>{plural(shown.length, 'transfer')}</span>
         {operation !== null && (
           <Button small onClick={() => (window.location.hash = hashOf('migrations'))}>

@@ -10,11 +10,7 @@ export function filterOf(text: string | null): OutcomeFilter {
 }
 
 /** The transfers to list, newest first. `operation` null: of any. */
-export function listTransfers(
-  transfers: Iterable<TransferRow>,
-  filter: OutcomeFilter,
-  operation: number | null,
-): TransferRow[] {
+export function listTransfers(transfers: Iterable<TransferRow>, filter: OutcomeFilter, operation: number | null): TransferRow[] {
   return [...transfers]
     .filter((transfer) => (operation === null || transfer.operationId === operation) && fits(transfer.outcome, filter))
     .sort((a, b) => b.id - a.id);

@@ -23,9 +23,7 @@ function occupancyOf(key: string): readonly Series[] {
   ];
 }
 
-const queries: readonly Series[] = [
-  { label: 'Queries', color: 'var(--accent)', look: 'line', of: (sample) => sample.queriesPerSecond },
-];
+const queries: readonly Series[] = [{ label: 'Queries', color: 'var(--accent)', look: 'line', of: (sample) => sample.queriesPerSecond }];
 
 /** The server connections of each pool, now and over time. */
 export function PoolsView(): ReactNode {
@@ -88,12 +86,7 @@ export function PoolsView(): ReactNode {
             </thead>
             <tbody>
               {pools.map((pool) => (
-                <Line
-                  key={pool.key}
-                  pool={pool}
-                  chosen={pool.key === key}
-                  onChoose={() => setChosen(pool.key === key ? ALL : pool.key)}
-                />
+                <Line key={pool.key} pool={pool} chosen={pool.key === key} onChoose={() => setChosen(pool.key === key ? ALL : pool.key)} />
               ))}
             </tbody>
           </table>
@@ -138,7 +131,7 @@ function Line({ pool, chosen, onChoose }: { pool: PoolRow; chosen: boolean; onCh
             { name: 'connecting', value: pool.connecting, color: 'var(--idle-fill)' },
           ]}
         />
-        <span className={styles.soft}>
+        <span className={styles.open}>
           {open} of {pool.size} open
         </span>
       </td>

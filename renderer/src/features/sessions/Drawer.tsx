@@ -47,6 +47,7 @@ export function Drawer({ id, onCloseSession }: DrawerProps): ReactNode {
     document.querySelector<HTMLElement>('[role="row"][tabindex="0"]')?.focus();
   };
   return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape, from whatever control inside has the focus
     <aside
       className={styles.drawer}
       aria-label={`Details of session ${id}`}
@@ -140,10 +141,10 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
           <dd>{row.backend}</dd>
           <dt>Server process</dt>
           <dd>{row.serverPid ?? 'none'}</dd>
-          <dt>Database, user</dt>
-          <dd>
-            {row.database}, {row.user}
-          </dd>
+          <dt>Database</dt>
+          <dd>{row.database}</dd>
+          <dt>User</dt>
+          <dd>{row.user}</dd>
         </dl>
       </section>
       <section className={styles.group}>
@@ -169,10 +170,7 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
 
 function Transfers({ id }: { id: number }): ReactNode {
   const transfers = useServer((state) => state.transfers);
-  const own = useMemo(
-    () => [...transfers.values()].filter((transfer) => transfer.sessionId === id).reverse(),
-    [transfers, id],
-  );
+  const own = useMemo(() => [...transfers.values()].filter((transfer) => transfer.sessionId === id).reverse(), [transfers, id]);
   return (
     <section className={styles.group}>
       <h3>Transfers</h3>

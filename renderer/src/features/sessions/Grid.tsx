@@ -172,18 +172,11 @@ export function Grid({ order, frozen, held }: GridProps): ReactNode {
             </div>
             <HeadCell column="id" label="Id" sort={sort} />
             {columns.map((column) => (
-              <HeadCell
-                key={column.key}
-                column={column.key}
-                label={column.label}
-                name={column.name}
-                numeric={column.numeric}
-                sort={sort}
-              />
+              <HeadCell key={column.key} column={column.key} label={column.label} name={column.name} numeric={column.numeric} sort={sort} />
             ))}
           </div>
         </div>
-        {/* oxlint-disable-next-line jsx-a11y/interactive-supports-focus -- the rows inside have the roving tab stop */}
+        {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- listens for its rows, which have the tab stop */}
         <div
           role="rowgroup"
           className={styles.body}

@@ -34,7 +34,7 @@ export function NoSessions(): ReactNode {
               {failure.message}
             </Notice>
           )}
-          {host.connectLines.map((line) => (
+          {host.connectLines.slice(0, 2).map((line) => (
             <div key={line.label}>
               <h3>{line.label}</h3>
               <CopyLine text={line.text} what={line.label} />

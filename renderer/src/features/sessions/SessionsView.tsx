@@ -136,19 +136,23 @@ export function SessionsView(): ReactNode {
             {failure.message}
           </Notice>
         )}
-        {empty ? (
-          <div className={styles.empty}>
-            <NoSessions />
-          </div>
-        ) : (
-          <Grid order={order} frozen={frozen} held={held} />
+        <div className={styles.stage}>
+          {empty ? (
+            <div className={styles.empty}>
+              <NoSessions />
+            </div>
+          ) : (
+            <Grid order={order} frozen={frozen} held={held} />
+          )}
+          {detail !== null && <Drawer key={detail} id={detail} onCloseSession={(id) => setClosing([id])} />}
+        </div>
+        {!empty && (
+          <p className={styles.help}>
+            <kbd>↑</kbd> <kbd>↓</kbd> move, <kbd>Space</kbd> selects a row or pauses the view, <kbd>Ctrl A</kbd> selects all,{' '}
+            <kbd>Enter</kbd> opens details, <kbd>M</kbd> migrates, <kbd>/</kbd> filters
+          </p>
         )}
-        <p className={styles.help}>
-          <kbd>↑</kbd> <kbd>↓</kbd> move, <kbd>Space</kbd> selects a row or pauses the view, <kbd>Ctrl A</kbd> selects all,{' '}
-          <kbd>Enter</kbd> opens details, <kbd>M</kbd> migrates, <kbd>/</kbd> filters
-        </p>
       </section>
-      {detail !== null && <Drawer key={detail} id={detail} onCloseSession={(id) => setClosing([id])} />}
       {closing && (
         <Confirm
           title={closing.length === 1 ? `Close session ${closing[0]}?` : `Close ${plural(closing.length, 'session')}?`}

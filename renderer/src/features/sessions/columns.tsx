@@ -10,7 +10,7 @@ import { states, transactionWords } from './states.ts';
 interface Column {
   key: SortColumn;
   label: string;
-  /** The full name, where the label is short. */
+  /** The full name, where the label is short; begins with the label, so that it can be said to voice control. */
   name?: string;
   numeric?: boolean;
   cell: (row: SessionRow) => ReactNode;
@@ -23,12 +23,7 @@ function Since({ at }: { at: number }): ReactNode {
 }
 
 function EndpointCell({ row }: { row: SessionRow }): ReactNode {
-  if (!row.transfer) return row.endpoint;
-  return (
-    <>
-      {row.endpoint} <span className={styles.moving}>→ {row.transfer.to}</span>
-    </>
-  );
+  return row.transfer ? <span className={styles.moving}>→ {row.transfer.to}</span> : row.endpoint;
 }
 
 function StateCell({ row }: { row: SessionRow }): ReactNode {
@@ -55,8 +50,7 @@ export const columns: readonly Column[] = [
     key: 'endpoint',
     label: 'Endpoint',
     cell: (row) => <EndpointCell row={row} />,
-    title: (row) =>
-      row.transfer ? `${row.endpoint}, moving to ${row.transfer.to} (${row.transfer.phase})` : row.endpoint,
+    title: (row) => (row.transfer ? `${row.endpoint}, moving to ${row.transfer.to} (${row.transfer.phase})` : row.endpoint),
   },
   {
     key: 'backend',
@@ -68,21 +62,21 @@ export const columns: readonly Column[] = [
   {
     key: 'transaction',
     label: 'Tx',
-    name: 'Transaction status',
+    name: 'Tx: transaction status',
     cell: (row) => row.transaction ?? '–',
     title: (row) => (row.transaction ? transactionWords[row.transaction] : 'not known yet'),
   },
   {
     key: 'statement',
     label: 'Last',
-    name: 'Kind of the last statement',
+    name: 'Last: kind of the last statement',
     cell: (row) => row.statementKind ?? '–',
     title: (row) => row.statementKind ?? 'no statement yet',
   },
   {
     key: 'since',
     label: 'Since',
-    name: 'In this state since',
+    name: 'Since: time in this state',
     numeric: true,
     cell: (row) => <Since at={row.stateSince} />,
     title: (row) => `${row.state} since ${formatMoment(row.stateSince)}`,
@@ -97,7 +91,7 @@ export const columns: readonly Column[] = [
   {
     key: 'bytes',
     label: 'In / out',
-    name: 'Bytes in and out',
+    name: 'In / out: bytes from the client and from the server',
     numeric: true,
     cell: (row) => `${formatBytes(row.bytesIn)} / ${formatBytes(row.bytesOut)}`,
     title: (row) => `${formatCount(row.bytesIn)} bytes from the client, ${formatCount(row.bytesOut)} from the server`,
@@ -105,7 +99,7 @@ export const columns: readonly Column[] = [
   {
     key: 'migrations',
     label: 'Moves',
-    name: 'Migrations',
+    name: 'Moves: migrations so far',
     numeric: true,
     cell: (row) => formatCount(row.migrations),
     title: (row) => `${formatCount(row.migrations)} migrations`,

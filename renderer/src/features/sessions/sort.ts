@@ -42,8 +42,7 @@ export function sortSessions(rows: readonly SessionRow[], column: SortColumn, de
   return rows
     .map((row) => ({ id: row.id, key: key(row) }))
     .sort((a, b) => {
-      const order =
-        typeof a.key === 'number' && typeof b.key === 'number' ? a.key - b.key : words.compare(String(a.key), String(b.key));
+      const order = typeof a.key === 'number' && typeof b.key === 'number' ? a.key - b.key : words.compare(String(a.key), String(b.key));
       return order === 0 ? a.id - b.id : sign * order;
     })
     .map((row) => row.id);

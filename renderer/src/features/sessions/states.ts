@@ -8,7 +8,7 @@ export const states: Record<SessionState, { tone: Tone; shape: LampShape; words:
   active: { tone: 'good', shape: 'full', words: 'active' },
   idle: { tone: 'idle', shape: 'ring', words: 'idle' },
   'idle in transaction': { tone: 'warn', shape: 'half', words: 'idle in transaction' },
-  'idle in transaction (aborted)': { tone: 'bad', shape: 'cross', words: 'aborted transaction' },
+  'idle in transaction (aborted)': { tone: 'bad', shape: 'cross', words: 'aborted tx' },
   migrating: { tone: 'info', shape: 'points', words: 'migrating' },
   closing: { tone: 'idle', shape: 'cross', words: 'closing' },
 };
