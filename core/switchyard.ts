@@ -3,7 +3,7 @@
  * each of its parts decides for itself.
  */
 import { ConsoleSession } from './console/console-session.ts';
-import type { ConsoleHost, ConsoleServer } from './console/host.ts';
+import type { ConsoleHost } from './console/host.ts';
 import {
   CallError,
   type Delta,
@@ -11,9 +11,6 @@ import {
   type EndpointRow,
   type Handlers,
   type HostInfo,
-  type LogEntry,
-  type OperationRow,
-  type Sample,
   type SessionRow,
   type Snapshot,
   type TransferRow,
@@ -21,7 +18,9 @@ import {
 import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
+import { makeConsoleHost } from './facade/console-host.ts';
 import { Feed } from './facade/feed.ts';
+import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
@@ -30,7 +29,6 @@ import { Planner } from './migration/planner.ts';
 import { Preflight } from './migration/preflight.ts';
 import { Pools } from './pool/pools.ts';
 import { Proxy } from './proxy/proxy.ts';
-import type { Session } from './session/session.ts';
 
 /** How a switchyard is set up. */
 export interface SwitchyardOptions {
@@ -65,6 +63,7 @@ export class Switchyard {
   readonly #preflight: Preflight;
   readonly #planner: Planner;
   readonly #feed: Feed;
+  readonly #pending: Pending;
   readonly #sampler = new Sampler();
   readonly #stats = new StatsBook();
   readonly #eventLoop = new EventLoopMonitor();
@@ -72,21 +71,11 @@ export class Switchyard {
   #address = { host: '', port: 0 };
   #demo: DemoInfo = { state: 'off', reason: null, workload: false, available: false };
   #timers: NodeJS.Timeout[] = [];
-  // What changed since the last tick of the feed.
-  #changedTransfers = new Map<number, TransferRow>();
-  #changedOperations = new Map<number, OperationRow>();
-  #newLog: LogEntry[] = [];
-  #newSample: Sample | null = null;
-  #hostChanged = false;
-  #lastEndpoints = '';
-  #lastPools = '';
 
   constructor(options: SwitchyardOptions) {
     this.#options = options;
     this.#map = new EndpointMap(options.endpoints ?? [], options.defaultEndpoint ?? null);
-    this.#log.onEntry((entry) => {
-      if (this.#feed.isWatched) this.#newLog.push(entry);
-    });
+    this.#log.onEntry((entry) => this.#pending.noteLog(entry));
     this.#status = new EndpointStatus((backend, now, before) => {
       if (now.status === 'down' && before.status !== 'down')
         this.#log.add('error', 'backend_down', `${backend} is down: ${now.statusReason ?? 'no reason given'}.`);
@@ -119,15 +108,20 @@ export class Switchyard {
       pools: this.#pools,
       preflight: this.#preflight,
       onTransfer: (row) => this.#noteTransfer(row),
-      onOperation: (row) => {
-        if (this.#feed.isWatched) this.#changedOperations.set(row.id, row);
-      },
+      onOperation: (row) => this.#pending.noteOperation(row),
     });
     this.#map.onChange(() => {
       this.#preflight.forget();
-      this.#hostChanged = true;
+      this.#pending.noteHost();
     });
-    this.#feed = new Feed({ sessions: () => this.#sessionRows(), changes: () => this.#changes() });
+    this.#feed = new Feed({ sessions: () => this.#sessionRows(), changes: () => this.#pending.take() });
+    this.#pending = new Pending({
+      isWatched: () => this.#feed.isWatched,
+      endpoints: () => this.#endpointRows(),
+      pools: () => this.#pools.rows(),
+      host: () => this.#hostInfo(),
+      counters: () => this.#planner.counters(),
+    });
     this.handlers = this.#makeHandlers();
   }
 
@@ -162,7 +156,7 @@ export class Switchyard {
   /** Shows the state of the host's demo to windows. */
   setDemo(demo: DemoInfo): void {
     this.#demo = demo;
-    this.#hostChanged = true;
+    this.#pending.noteHost();
   }
 
   /** Adds or replaces a line of the map and asks its backend. */
@@ -233,57 +227,14 @@ export class Switchyard {
   }
 
   #consoleHost(): ConsoleHost {
-    return {
+    return makeConsoleHost({
+      sessions: this.#proxy.sessions,
+      pools: this.#pools,
+      planner: this.#planner,
+      stats: this.#stats,
       endpoints: () => this.#endpointRows(),
-      sessions: () => this.#sessionRows(),
-      pools: () => this.#pools.rows(),
-      servers: () => this.#servers(),
-      transfers: () => this.#planner.transfers(),
-      counters: () => this.#planner.counters(),
-      stats: () => {
-        this.#stats.bookAll(this.#proxy.sessions.values());
-        return this.#stats.rows();
-      },
       hostInfo: () => this.#hostInfo(),
-      migrate: async (sessionIds, to, withinMs, signal) => {
-        const operation = this.#planner.migrate(sessionIds, to, withinMs);
-        const onAbort = (): void => this.#planner.cancel(operation.id);
-        signal.addEventListener('abort', onAbort);
-        try {
-          return await operation.settled;
-        } finally {
-          signal.removeEventListener('abort', onAbort);
-        }
-      },
-    };
-  }
-
-  #servers(): ConsoleServer[] {
-    const attached = new Map<number, Session>();
-    for (const session of this.#proxy.sessions.values()) if (session.server !== null) attached.set(session.server.id, session);
-    const servers: ConsoleServer[] = [];
-    for (const pool of this.#pools.all()) {
-      for (const { connection, state } of pool.connections()) {
-        const session = attached.get(connection.id);
-        servers.push({
-          id: connection.id,
-          backend: pool.backend,
-          database: pool.database,
-          role: pool.role,
-          state,
-          address: connection.remote.address,
-          port: connection.remote.port,
-          localAddress: connection.local.address,
-          localPort: connection.local.port,
-          connectedAt: connection.openedAt,
-          requestedAt: connection.assignedAt,
-          pid: connection.pid,
-          sessionId: session?.id ?? null,
-          applicationName: connection.parameters.get('application_name') ?? '',
-        });
-      }
-    }
-    return servers;
+    });
   }
 
   #sessionRows(): SessionRow[] {
@@ -357,34 +308,8 @@ export class Switchyard {
     };
   }
 
-  #changes(): Omit<Delta, 'seq' | 'at' | 'sessions'> {
-    const changes: Omit<Delta, 'seq' | 'at' | 'sessions'> = {};
-    const endpoints = this.#endpointRows();
-    const endpointsText = JSON.stringify(endpoints);
-    if (endpointsText !== this.#lastEndpoints) changes.endpoints = endpoints;
-    this.#lastEndpoints = endpointsText;
-    const pools = this.#pools.rows();
-    const poolsText = JSON.stringify(pools);
-    if (poolsText !== this.#lastPools) changes.pools = pools;
-    this.#lastPools = poolsText;
-    if (this.#hostChanged) changes.host = this.#hostInfo();
-    this.#hostChanged = false;
-    if (this.#changedTransfers.size > 0) {
-      changes.transfers = [...this.#changedTransfers.values()];
-      changes.counters = this.#planner.counters();
-      this.#changedTransfers = new Map();
-    }
-    if (this.#changedOperations.size > 0) changes.operations = [...this.#changedOperations.values()];
-    this.#changedOperations = new Map();
-    if (this.#newSample !== null) changes.sample = this.#newSample;
-    this.#newSample = null;
-    if (this.#newLog.length > 0) changes.log = this.#newLog;
-    this.#newLog = [];
-    return changes;
-  }
-
   #noteTransfer(row: TransferRow): void {
-    if (this.#feed.isWatched) this.#changedTransfers.set(row.id, row);
+    this.#pending.noteTransfer(row);
     if (row.phase !== 'settled' || row.outcome === null) return;
     this.#sampler.settled(row);
     const what = `Session ${row.sessionId} (${row.fromEndpoint} to ${row.toEndpoint})`;
@@ -401,13 +326,15 @@ export class Switchyard {
 
   #sample(): void {
     this.#stats.bookAll(this.#proxy.sessions.values());
-    this.#newSample = this.#sampler.take({
-      sessions: this.#sessionRows(),
-      pools: this.#pools.rows(),
-      counters: this.#planner.counters(),
-      sums: this.#stats.sum(),
-      eventLoopP99Ms: this.#eventLoop.takeP99Ms(),
-    });
+    this.#pending.noteSample(
+      this.#sampler.take({
+        sessions: this.#sessionRows(),
+        pools: this.#pools.rows(),
+        counters: this.#planner.counters(),
+        sums: this.#stats.sum(),
+        eventLoopP99Ms: this.#eventLoop.takeP99Ms(),
+      }),
+    );
   }
 
   /** Backends that are down are asked again, so that the window shows when they are back; others speak for themselves. */

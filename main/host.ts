@@ -9,7 +9,7 @@ import { sweepLeftovers } from './demo/run-folder.ts';
 /** What a host is made with. */
 export interface HostOptions extends Pick<
   CommandLine,
-  'listen' | 'endpoints' | 'defaultEndpoint' | 'unknownEndpoint' | 'poolSize' | 'workload'
+  'listen' | 'endpoints' | 'defaultEndpoint' | 'unknownEndpoint' | 'poolSize' | 'allowOlderServer' | 'workload'
 > {
   version: string;
   /** Start the demo along with the host; a window can start it later too. */
@@ -46,6 +46,7 @@ export function createHost(options: HostOptions): Host {
     // The demo's endpoints are not there yet.
     defaultEndpoint: endpoints.length > 0 ? options.defaultEndpoint : null,
     unknownEndpoint,
+    allowOlderServer: options.allowOlderServer,
     ...(options.poolSize === null ? {} : { poolSize: options.poolSize }),
   });
   let ready: Host['ready'] = null;

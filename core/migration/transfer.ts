@@ -31,7 +31,7 @@ export class Transfer implements SessionTransfer {
   phase: TransferPhase = 'preflight';
   readonly #operationId: number;
   readonly #context: TransferContext;
-  readonly #dialect: Dialect<unknown, unknown> = postgresDialect as Dialect<unknown, unknown>;
+  readonly #dialect: Dialect<unknown, unknown> = postgresDialect;
   readonly #requestedAt = Date.now();
   readonly #from: { endpoint: string; backend: string };
   readonly #abort = new AbortController();

@@ -29,6 +29,8 @@ export interface CommandLine {
   unknownEndpoint: 'default' | 'refuse';
   /** Null: the core's default. */
   poolSize: number | null;
+  /** Let sessions move to servers of an older major version. */
+  allowOlderServer: boolean;
   /** Whether to open a browser; null: when there is a display. */
   open: boolean | null;
 }
@@ -56,7 +58,8 @@ npm start -- [options]
                          what becomes of a client that names an unknown one (default)
   --listen HOST:PORT     where clients connect, loopback only (127.0.0.1:${defaultPort}); a taken port gives way to the
                          next free one, port 0 is any free one
-  --pool-size N          server connections per backend, database and role
+  --pool-size N          server connections per backend, database and role (200)
+  --allow-older-server   let sessions move to servers of an older major version, too
 
   --demo                 two PostgreSQL servers to play with, ep-a and ep-b; starts by itself without --endpoint-map
   --workload             the demo's clients, at work from the start
@@ -80,6 +83,7 @@ const flags = {
   'default-endpoint': { type: 'string' },
   'unknown-endpoint': { type: 'string' },
   'pool-size': { type: 'string' },
+  'allow-older-server': { type: 'boolean' },
   open: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
@@ -120,6 +124,7 @@ export function parseCommandLine(words: readonly string[]): Invocation {
       defaultEndpoint,
       unknownEndpoint: readChoice(values['unknown-endpoint']),
       poolSize: readPoolSize(values['pool-size']),
+      allowOlderServer: values['allow-older-server'] ?? false,
       open: values.open ?? null,
     },
   };

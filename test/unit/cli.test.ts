@@ -21,6 +21,7 @@ describe('the command line', () => {
       defaultEndpoint: null,
       unknownEndpoint: 'default',
       poolSize: null,
+      allowOlderServer: false,
       open: null,
     });
   });

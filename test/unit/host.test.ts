@@ -14,6 +14,7 @@ function make(options: Partial<HostOptions> = {}): Host {
     defaultEndpoint: null,
     unknownEndpoint: 'default',
     poolSize: null,
+    allowOlderServer: false,
     demo: false,
     workload: false,
     log,
