@@ -1,5 +1,6 @@
 import { X } from 'lucide-react';
 import { AlertDialog, Dialog as RadixDialog } from 'radix-ui';
+import { useState } from 'react';
 import type { CSSProperties, ReactNode } from 'react';
 import { Button, IconButton } from './Button.tsx';
 import styles from './Dialog.module.css';
@@ -15,8 +16,21 @@ interface DialogProps {
   children: ReactNode;
 }
 
+/**
+ * Gives the focus back to what had it when the dialog was opened. Radix would give it to a trigger, and these dialogs have
+ * none: they are rendered when they are wanted.
+ */
+function useFocusReturn(): (event: Event) => void {
+  const [opener] = useState(() => document.activeElement);
+  return (event) => {
+    event.preventDefault();
+    if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+  };
+}
+
 /** A modal dialog that is open as long as it is rendered. Compose its inside from `DialogBody` and `DialogFoot`. */
 export function Dialog({ title, description, width = 560, onClose, initialFocus, children }: DialogProps): ReactNode {
+  const returnFocus = useFocusReturn();
   return (
     <RadixDialog.Root open onOpenChange={(open) => !open && onClose()}>
       <RadixDialog.Portal>
@@ -31,6 +45,7 @@ export function Dialog({ title, description, width = 560, onClose, initialFocus,
             event.preventDefault();
             target.focus();
           }}
+          onCloseAutoFocus={returnFocus}
         >
           <div className={styles.head}>
             <RadixDialog.Title className={styles.title}>{title}</RadixDialog.Title>
@@ -70,11 +85,12 @@ interface ConfirmProps {
 
 /** Asks before something that cannot be undone; the focus stands on Cancel. */
 export function Confirm({ title, consequence, action, onConfirm, onCancel }: ConfirmProps): ReactNode {
+  const returnFocus = useFocusReturn();
   return (
     <AlertDialog.Root open onOpenChange={(open) => !open && onCancel()}>
       <AlertDialog.Portal>
         <AlertDialog.Overlay className={styles.veil} />
-        <AlertDialog.Content className={styles.box} style={{ '--dialog-width': '440px' } as CSSProperties}>
+        <AlertDialog.Content className={styles.box} style={{ '--dialog-width': '440px' } as CSSProperties} onCloseAutoFocus={returnFocus}>
           <div className={styles.head}>
             <AlertDialog.Title className={styles.title}>{title}</AlertDialog.Title>
           </div>
