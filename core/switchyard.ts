@@ -18,6 +18,7 @@ import {
 import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
+import { connectLines } from './facade/connect-lines.ts';
 import { makeConsoleHost } from './facade/console-host.ts';
 import { Feed } from './facade/feed.ts';
 import { Pending } from './facade/pending.ts';
@@ -260,7 +261,6 @@ export class Switchyard {
   }
 
   #hostInfo(): HostInfo {
-    const { host, port } = this.#address;
     return {
       version: this.#options.version,
       startedAt: this.#startedAt,
@@ -269,19 +269,7 @@ export class Switchyard {
       defaultEndpoint: this.#map.defaultId,
       unknownEndpoint: this.#options.unknownEndpoint ?? 'refuse',
       demo: this.#demo,
-      connectLines: this.#map.list().flatMap((spec) => {
-        const user = spec.user === '' ? 'postgres' : spec.user;
-        return [
-          {
-            label: `psql to ${spec.id}`,
-            text: `psql "host=${host} port=${port} user=${user} dbname=${spec.database} options='endpoint=${spec.id}'"`,
-          },
-          {
-            label: `URL of ${spec.id}`,
-            text: `postgresql://${encodeURIComponent(user)}@${host}:${port}/${spec.id}/${encodeURIComponent(spec.database)}`,
-          },
-        ];
-      }),
+      connectLines: connectLines(this.#address, this.#map.list()),
     };
   }
 

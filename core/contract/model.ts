@@ -276,7 +276,7 @@ export const hostInfo = z.object({
   unknownEndpoint: z.enum(['default', 'refuse']),
   demo: demoInfo,
   /** Ready to paste, e.g. `psql "host=127.0.0.1 …"`. */
-  connectLines: z.array(z.object({ label: z.string(), text: z.string() })),
+  connectLines: z.array(z.object({ endpoint: endpointId, label: z.string(), text: z.string() })),
 });
 export type HostInfo = z.infer<typeof hostInfo>;
 

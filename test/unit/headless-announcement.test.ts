@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { connectLines } from '../../core/facade/connect-lines.ts';
 import { announceToPeople, announceToScripts, type Announcement } from '../../main/headless/announcement.ts';
 import { hasDisplay } from '../../main/headless/browser.ts';
 
@@ -32,7 +33,7 @@ function announcement(
         defaultEndpoint: 'ep-a',
         unknownEndpoint: 'default',
         demo: { state: empty ? 'failed' : 'running', reason: empty ? 'no room' : null, workload: false, available: true },
-        connectLines: [],
+        connectLines: connectLines({ host, port: 6433 }, [endpoint]),
       },
       endpoints: empty ? [] : [endpoint],
     },

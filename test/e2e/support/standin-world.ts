@@ -278,8 +278,12 @@ export class World {
       unknownEndpoint: 'default',
       demo: { state: first ? 'running' : 'off', reason: null, workload: this.#options.sessions > 0, available: true },
       connectLines: this.endpoints.slice(0, 2).flatMap(({ id }) => [
-        { label: `psql to ${id}`, text: `psql "host=127.0.0.1 port=6432 dbname=postgres user=postgres options=endpoint=${id}"` },
-        { label: `URL for ${id}`, text: `postgresql://postgres@127.0.0.1:6432/postgres?options=endpoint%3D${id}` },
+        {
+          endpoint: id,
+          label: `psql to ${id}`,
+          text: `psql "host=127.0.0.1 port=6432 dbname=postgres user=postgres options=endpoint=${id}"`,
+        },
+        { endpoint: id, label: `URL for ${id}`, text: `postgresql://postgres@127.0.0.1:6432/postgres?options=endpoint%3D${id}` },
       ]),
     };
   }
