@@ -3,10 +3,10 @@
  * deltas go through the contract's own schemas, so that a page tested here cannot rely on what the contract does not give.
  */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
+import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
@@ -42,21 +42,19 @@ export async function startStandin(options: WorldOptions): Promise<StandinHost> 
   const moves = new Set<ReturnType<typeof setTimeout>>();
   let reachable = true;
   let snapshots = 0;
+  const files = await readPages();
 
   const http = createServer((request, response) => {
-    const path = normalize(new URL(request.url ?? '/', 'http://host').pathname);
-    const file = join(pages, path === '/' ? 'index.html' : path);
-    readFile(file).then(
-      (body) => {
-        response.writeHead(200, {
-          'content-type': types[extname(file)] ?? 'application/octet-stream',
-          'content-security-policy': policy,
-          'cache-control': 'no-store',
-        });
-        response.end(body);
-      },
-      () => response.writeHead(404).end(),
-    );
+    const { pathname } = new URL(request.url ?? '/', 'http://host');
+    const name = pathname === '/' ? '/index.html' : pathname;
+    const body = files.get(name);
+    if (!body) return void response.writeHead(404).end();
+    response.writeHead(200, {
+      'content-type': types[extname(name)] ?? 'application/octet-stream',
+      'content-security-policy': policy,
+      'cache-control': 'no-store',
+    });
+    response.end(body);
   });
 
   const handlers = handlersOf(world, moves, () => (snapshots += 1));
@@ -109,6 +107,18 @@ export async function startStandin(options: WorldOptions): Promise<StandinHost> 
       await new Promise<void>((closed) => http.close(() => closed()));
     },
   };
+}
+
+/** The built page as it is now, so that a build during the test does not pull it from under the browser. */
+async function readPages(): Promise<Map<string, Buffer>> {
+  const entries = await readdir(pages, { recursive: true, withFileTypes: true });
+  const files = new Map<string, Buffer>();
+  for (const entry of entries.filter((each) => each.isFile())) {
+    const file = join(entry.parentPath, entry.name);
+    files.set(`/${relative(pages, file).replaceAll(sep, '/')}`, await readFile(file));
+  }
+  if (!files.has('/index.html')) throw new Error(`${pages} holds no page: run "npm run build" first`);
+  return files;
 }
 
 function handlersOf(world: World, moves: Set<ReturnType<typeof setTimeout>>, onSnapshot: () => void): Handlers {

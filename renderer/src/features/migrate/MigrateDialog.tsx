@@ -42,11 +42,11 @@ export function MigrateDialog(): ReactNode {
   const [seconds, setSeconds] = useState(String(DEFAULT_WAIT_S));
   const [round, setRound] = useState(0);
   // Sessions that are there already are left out: there is nothing to move.
-  const movers = useMemo(() => {
-    const target = endpoints.find((endpoint) => endpoint.id === to);
-    return chosen.filter((row) => row.endpoint !== to || row.backend !== target?.backend).map((row) => row.id);
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- a status that changes must not start another preflight
-  }, [chosen, to]);
+  const backend = endpoints.find((endpoint) => endpoint.id === to)?.backend;
+  const movers = useMemo(
+    () => chosen.filter((row) => row.endpoint !== to || row.backend !== backend).map((row) => row.id),
+    [chosen, to, backend],
+  );
   const preflight = usePreflight(movers, to, round);
   const form = useRef<HTMLFormElement>(null);
   const { busy, failure, run } = useAction();

@@ -17,9 +17,8 @@ export function targetsFor(endpoints: readonly EndpointRow[], sessions: readonly
 
 /** The target to begin with: the one asked for, else the only one that can be meant; null leaves the choice open. */
 export function firstTarget(targets: readonly Target[], asked: string | null): string | null {
-  const usable = targets.filter((target) => !target.current);
-  if (asked !== null) return usable.some((target) => target.endpoint.id === asked) ? asked : null;
-  const up = usable.filter((target) => target.endpoint.status !== 'down');
+  if (asked !== null) return targets.some((target) => target.endpoint.id === asked) ? asked : null;
+  const up = targets.filter((target) => !target.current && target.endpoint.status !== 'down');
   return up.length === 1 ? (up[0]?.endpoint.id ?? null) : null;
 }
 

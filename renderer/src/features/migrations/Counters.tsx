@@ -1,15 +1,19 @@
 import type { ReactNode } from 'react';
 import type { Distribution, TransferOutcome } from '../../../../core/contract/index.ts';
+import { cx } from '../../lib/cx.ts';
 import { formatCount, formatMs } from '../../lib/format.ts';
 import { useServer } from '../../store/server.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { outcomes } from '../migrate/Outcome.tsx';
 import styles from './Migrations.module.css';
 
-function Count({ outcome, value }: { outcome: TransferOutcome; value: number }): ReactNode {
+/** What stands between a count and the one before it; drawn by the style, as a list of terms must hold nothing else. */
+const between = { '=': styles.equals, '+': styles.plus, '|': styles.apart };
+
+function Count({ outcome, value, before }: { outcome: TransferOutcome; value: number; before: keyof typeof between }): ReactNode {
   const { words, tone, shape } = outcomes[outcome];
   return (
-    <div className={styles.term}>
+    <div className={cx(styles.term, between[before])}>
       <dt>
         <Lamp tone={tone} shape={shape} />
         {words}
@@ -30,27 +34,16 @@ export function Counters(): ReactNode {
           <dt>Attempted</dt>
           <dd data-testid="counter-attempted">{formatCount(counters.attempted)}</dd>
         </div>
-        <div className={styles.sign} aria-hidden="true">
-          =
-        </div>
-        <Count outcome="success" value={counters.success} />
-        <div className={styles.sign} aria-hidden="true">
-          +
-        </div>
-        <Count outcome="error_recoverable" value={counters.error_recoverable} />
-        <div className={styles.sign} aria-hidden="true">
-          +
-        </div>
-        <Count outcome="error_fatal" value={counters.error_fatal} />
-        <div className={styles.apart}>
-          <Count outcome="refused" value={counters.refused} />
-          <div className={styles.term}>
-            <dt>
-              <Lamp tone="info" shape="points" />
-              In flight
-            </dt>
-            <dd>{formatCount(counters.inFlight)}</dd>
-          </div>
+        <Count outcome="success" before="=" value={counters.success} />
+        <Count outcome="error_recoverable" before="+" value={counters.error_recoverable} />
+        <Count outcome="error_fatal" before="+" value={counters.error_fatal} />
+        <Count outcome="refused" before="|" value={counters.refused} />
+        <div className={styles.term}>
+          <dt>
+            <Lamp tone="info" shape="points" />
+            In flight
+          </dt>
+          <dd>{formatCount(counters.inFlight)}</dd>
         </div>
       </dl>
       <table className={styles.times}>
