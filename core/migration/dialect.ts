@@ -1,6 +1,6 @@
 /**
  * What a kind of server must be able to do for its sessions to be moved. A dialect is found out from the server, not
- * configured. `State` and `Baseline` are its own business; the transfer only carries them from one step to the next.
+ * configured. `State`, `Baseline` and `Restored` are its own business; the transfer only carries them from one step to the next.
  */
 import type { Finding } from '../contract/index.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
@@ -29,7 +29,7 @@ export interface StepDeadlines {
 }
 
 /** See the head of this file. All times are inside the pause but for `prepare`. */
-export interface Dialect<State, Baseline> {
+export interface Dialect<State, Baseline, Restored> {
   readonly name: 'postgres';
   /** Before the pause: reads the target's defaults, which also warms its caches. */
   prepare(target: ServerConnection, journal: SessionJournal, deadlines: StepDeadlines): Promise<Baseline>;
@@ -37,8 +37,10 @@ export interface Dialect<State, Baseline> {
   capture(source: Source, deadlines: StepDeadlines): CaptureRun<State>;
   /** What forbids the move or should be known about it, from the state alone. */
   judge(state: State, source: Source): Finding[];
-  /** Rebuilds the state on the target and proves it; rejects with the reason, or with `Refusal` for what may not move. */
-  restore(state: State, baseline: Baseline, source: Source, target: ServerConnection, deadlines: StepDeadlines): Promise<void>;
+  /** Rebuilds the state on the target and captures the result; rejects with the reason, or with `Refusal` for what may not move. */
+  restore(state: State, baseline: Baseline, source: Source, target: ServerConnection, deadlines: StepDeadlines): Promise<Restored>;
+  /** Throws when the result is not the captured state. */
+  verify(state: State, baseline: Baseline, restored: Restored): void;
   /** Size of the captured state in bytes. */
   size(state: State): number;
 }

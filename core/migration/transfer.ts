@@ -31,7 +31,7 @@ export class Transfer implements SessionTransfer {
   phase: TransferPhase = 'preflight';
   readonly #operationId: number;
   readonly #context: TransferContext;
-  readonly #dialect: Dialect<unknown, unknown> = postgresDialect;
+  readonly #dialect: Dialect<unknown, unknown, unknown> = postgresDialect;
   readonly #requestedAt = Date.now();
   readonly #from: { endpoint: string; backend: string };
   readonly #abort = new AbortController();
@@ -245,7 +245,9 @@ export class Transfer implements SessionTransfer {
       this.#stateBytes = this.#dialect.size(state);
       this.#refuseIfBlocked(this.#dialect.judge(state, source));
       this.#begin('restore');
-      await this.#unlessDeparted(this.#dialect.restore(state, baseline, source, connection, DEADLINES));
+      const restored = await this.#unlessDeparted(this.#dialect.restore(state, baseline, source, connection, DEADLINES));
+      this.#begin('verify');
+      this.#dialect.verify(state, baseline, restored);
       await run.quiet;
       if (!connection.isOpen) throw new Recoverable('the target connection was lost');
       if (forwarder.isEnded) throw new Recoverable('the session was closed');

@@ -17,7 +17,7 @@ export interface PostgresState {
 }
 
 /** See the head of this file. */
-export const postgresDialect: Dialect<PostgresState, SessionStateCapture> = {
+export const postgresDialect: Dialect<PostgresState, SessionStateCapture, SessionStateCapture> = {
   name: 'postgres',
 
   async prepare(target, journal, deadlines) {
@@ -41,7 +41,11 @@ export const postgresDialect: Dialect<PostgresState, SessionStateCapture> = {
       baseline,
       targetEncoding: target.parameters.get('client_encoding') ?? 'UTF8',
     };
-    verify(state.capture, baseline, await restore(target, input, deadlines.restoreMs));
+    return restore(target, input, deadlines.restoreMs);
+  },
+
+  verify(state, baseline, restored) {
+    verify(state.capture, baseline, restored);
   },
 
   size(state) {
@@ -129,6 +133,9 @@ function judge(state: SessionStateCapture, journal: SessionJournal, server: Serv
         ),
       );
     }
+  }
+  if (journal.unnamedUncertain) {
+    findings.push(block('unnamed_statement', 'its unnamed statement is not known after an error in a pipeline', 'It can move after its next query.'));
   }
   if (journal.unnamedTooLarge > 0) {
     findings.push(
