@@ -210,8 +210,11 @@ export class Proxy {
     const { server } = end;
     if (server !== null) this.#release(session, server, end);
     switch (end.kind) {
-      case 'terminated':
       case 'client_lost':
+        this.#options.report('info', 'client_lost', `Session ${session.id} (${session.identity.application || 'unnamed'}) lost its client: ${end.message}.`, session.id);
+        session.farewell();
+        return;
+      case 'terminated':
         session.farewell();
         return;
       case 'server_lost':

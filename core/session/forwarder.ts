@@ -45,6 +45,8 @@ export class Forwarder implements ServerOwner {
   #ended = false;
   /** The client has sent Terminate or closed its half: the session ends once all answers are in. */
   #departing = false;
+  /** It has sent Terminate; a client that was killed has not. */
+  #goodbye = false;
   /** The client's socket is gone: nothing can be delivered any more. */
   #gone: string | null = null;
   #cancelHeld = false;
@@ -58,7 +60,10 @@ export class Forwarder implements ServerOwner {
     this.journal = journal;
     this.request = new RequestProcessor(this.link, journal, {
       forward: (bytes) => this.#toServer(bytes),
-      terminated: () => this.#depart(),
+      terminated: () => {
+        this.#goodbye = true;
+        this.#depart();
+      },
       violated: (message) => this.#end('violation', message),
     });
     this.response = new ResponseProcessor(this.link, journal, clientPid, {
@@ -290,7 +295,8 @@ export class Forwarder implements ServerOwner {
     if (this.#gone !== null) this.#end('client_lost', this.#gone);
     else if (link.suspended && this.request.heldBytes > 0) return;
     else if (link.suspended || link.expected.outstanding === 0 || link.expected.copyIn || !this.request.atBoundary) {
-      this.#end('terminated', 'the client left');
+      if (this.#goodbye) this.#end('terminated', 'the client left');
+      else this.#end('client_lost', 'the client left without a goodbye');
     }
   }
 

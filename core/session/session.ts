@@ -108,6 +108,7 @@ export class Session {
     const { forwarder } = this;
     if (forwarder.isEnded) return 'closing';
     if (forwarder.link.suspended && this.transfer !== null) return 'migrating';
+    if (forwarder.isDeparting) return 'closing';
     if (forwarder.server === null) return 'waiting';
     if (forwarder.link.expected.outstanding > 0 || forwarder.link.expected.cycleOpen) return 'active';
     if (forwarder.link.status === Status.InTransaction) return 'idle in transaction';
