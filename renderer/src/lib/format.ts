@@ -20,8 +20,8 @@ export function formatBytes(bytes: number): string {
 function scaled(value: number, units: readonly string[], gap: string): string {
   let rest = value;
   let step = 0;
-  // 999.95 would be printed as 1000.0.
-  while (rest >= (step === 0 ? 1000 : 999.95) && step < units.length - 1) {
+  // 999.5 would be printed as 1000.
+  while (rest >= 999.5 && step < units.length - 1) {
     rest /= 1000;
     step += 1;
   }
@@ -31,9 +31,10 @@ function scaled(value: number, units: readonly string[], gap: string): string {
 
 /** A duration in milliseconds as an operator reads it: `0.4 ms`, `12 ms`, `1.8 s`, `2 min 5 s`. */
 export function formatMs(ms: number): string {
+  if (ms === 0) return '0 ms';
   if (ms < 9.95) return `${ms.toFixed(1)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
-  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   return formatSpan(ms);
 }
 
@@ -46,6 +47,11 @@ export function formatSpan(ms: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ${minutes % 60} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** The same where space is short and the width should not change: `8 s`, `2 m 5 s`, `3 h 4 m`, `2 d 1 h`. */
+export function formatSpanShort(ms: number): string {
+  return formatSpan(ms).replaceAll('min', 'm');
 }
 
 /** `14:03:09`. */

@@ -172,8 +172,8 @@ export class World {
       migrations: id % 4,
       transfer: null,
       outstanding: state === 'active' ? 1 : 0,
-      lastRequest: { type: 'Sync', at: 812 },
-      lastResponse: { type: 'ReadyForQuery', at: 813 },
+      lastRequest: { type: 'S', at: 812 },
+      lastResponse: { type: 'Z', at: 813 },
     });
   }
 

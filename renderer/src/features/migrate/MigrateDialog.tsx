@@ -20,6 +20,8 @@ import { Verdicts, verdictWords } from './Verdicts.tsx';
 const DEFAULT_WAIT_S = 30;
 const attention: Record<Verdict['verdict'], number> = { refused: 0, waits: 1, ready: 2 };
 
+const noVerdicts: readonly Verdict[] = [];
+
 function close(): void {
   useView.setState({ migrate: null });
 }
@@ -29,14 +31,12 @@ export function MigrateDialog(): ReactNode {
   const call = useHost();
   const asked = useView((state) => state.migrate);
   const endpoints = useServer((state) => state.endpoints);
-  const sessions = useServer((state) => state.sessions);
   const sessionIds = useMemo(() => asked?.sessionIds ?? [], [asked]);
-  const chosen = useMemo(
-    () => sessionIds.flatMap((id) => sessions.get(id) ?? []),
-    // Who is moved is fixed when the dialog opens; the rows' later changes are the preflight's business.
-    // oxlint-disable-next-line react-hooks/exhaustive-deps
-    [sessionIds],
-  );
+  // Who is moved is fixed when the dialog opens; what they do meanwhile is the preflight's business.
+  const chosen = useMemo(() => {
+    const { sessions } = useServer.getState();
+    return sessionIds.flatMap((id) => sessions.get(id) ?? []);
+  }, [sessionIds]);
   const targets = useMemo(() => targetsFor(endpoints, chosen), [endpoints, chosen]);
   const [to, setTo] = useState(() => firstTarget(targets, asked?.to ?? null));
   const [seconds, setSeconds] = useState(String(DEFAULT_WAIT_S));
@@ -51,17 +51,19 @@ export function MigrateDialog(): ReactNode {
   const form = useRef<HTMLFormElement>(null);
   const { busy, failure, run } = useAction();
 
-  const verdicts = preflight.state === 'known' ? preflight.verdicts : [];
+  const verdicts = preflight.state === 'known' ? preflight.verdicts : noVerdicts;
+  const judged = useMemo(() => {
+    const rows = new Map(chosen.map((row) => [row.id, row]));
+    return verdicts
+      .map((verdict) => ({ verdict, session: rows.get(verdict.sessionId) }))
+      .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
+  }, [verdicts, chosen]);
   const counts = countVerdicts(verdicts);
   const movable = verdicts.filter((each) => each.verdict !== 'refused').map((each) => each.sessionId);
   const gone = preflight.state === 'known' ? movers.length - verdicts.length : 0;
   const there = to === null ? 0 : chosen.length - movers.length;
   const wait = Number(seconds);
   const waitFits = seconds.trim() !== '' && Number.isFinite(wait) && wait >= 0 && wait <= 3600;
-  const judged = verdicts
-    .map((verdict) => ({ verdict, session: sessions.get(verdict.sessionId) }))
-    .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
-
   const confirm = (): void => {
     if (to === null || movable.length === 0 || !waitFits || busy) return;
     run(async () => {

@@ -1,10 +1,12 @@
-import { memo } from 'react';
+import { memo, useMemo } from 'react';
 import type { ReactNode } from 'react';
 import type { Finding, SessionRow, Verdict } from '../../../../core/contract/index.ts';
 import { plural } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import type { LampShape, Tone } from '../../ui/Lamp.tsx';
 import styles from './Migrate.module.css';
+import { sharedFindings } from './targets.ts';
+import type { SharedFinding } from './targets.ts';
 
 /** How each verdict looks and is called. */
 export const verdictWords: Record<Verdict['verdict'], { words: string; tone: Tone; shape: LampShape }> = {
@@ -16,18 +18,32 @@ export const verdictWords: Record<Verdict['verdict'], { words: string; tone: Ton
 const levelWords: Record<Finding['level'], string> = { block: 'Blocks:', warn: 'Note:', info: 'Info:' };
 const SHOWN = 200;
 
+function FindingLine({ finding, of }: { finding: Finding; of?: number }): ReactNode {
+  return (
+    <li>
+      <span>
+        <strong>{levelWords[finding.level]}</strong> {of !== undefined && `${plural(of, 'session')}: `}
+        {finding.message}
+        {finding.hint !== null && ` ${finding.hint}`}
+      </span>
+    </li>
+  );
+}
+
 /** A verdict with its session, for the list. */
 export interface JudgedSession {
   verdict: Verdict;
   session: SessionRow | undefined;
 }
 
-const Line = memo(function Line({ verdict, session }: JudgedSession): ReactNode {
+const Line = memo(function Line({ verdict, session, shared }: JudgedSession & { shared: readonly SharedFinding[] }): ReactNode {
   const { words, tone, shape } = verdictWords[verdict.verdict];
   const name = session?.application ?? '';
   // The reason of a refusal usually is its blocking finding's message: once is enough, with the hint.
   const said = verdict.findings.find((finding) => finding.message === verdict.reason);
-  const findings = verdict.findings.filter((finding) => finding !== said);
+  const findings = verdict.findings.filter(
+    (finding) => finding !== said && !shared.some((each) => each.finding.message === finding.message),
+  );
   return (
     <li className={styles.verdict}>
       <div className={styles.line}>
@@ -49,12 +65,7 @@ const Line = memo(function Line({ verdict, session }: JudgedSession): ReactNode 
         <ul className={styles.findings}>
           {findings.map((finding, i) => (
             // oxlint-disable-next-line react/no-array-index-key -- one preflight's findings never change their order
-            <li key={`${finding.code}-${i}`}>
-              <span>
-                <strong>{levelWords[finding.level]}</strong> {finding.message}
-                {finding.hint !== null && ` ${finding.hint}`}
-              </span>
-            </li>
+            <FindingLine key={`${finding.code}-${i}`} finding={finding} />
           ))}
         </ul>
       )}
@@ -64,12 +75,22 @@ const Line = memo(function Line({ verdict, session }: JudgedSession): ReactNode 
 
 /** The verdict per session, those that need attention first. */
 export function Verdicts({ judged }: { judged: readonly JudgedSession[] }): ReactNode {
+  const shared = useMemo(() => sharedFindings(judged.map((each) => each.verdict)), [judged]);
   return (
     <ul>
       {judged.slice(0, SHOWN).map((each) => (
-        <Line key={each.verdict.sessionId} {...each} />
+        <Line key={each.verdict.sessionId} {...each} shared={shared} />
       ))}
       {judged.length > SHOWN && <li className={styles.verdict}>and {plural(judged.length - SHOWN, 'more session')}</li>}
+      {shared.length > 0 && (
+        <li className={styles.verdict}>
+          <ul className={styles.findings}>
+            {shared.map(({ finding, sessions }) => (
+              <FindingLine key={`${finding.code} ${finding.message}`} finding={finding} of={sessions} />
+            ))}
+          </ul>
+        </li>
+      )}
     </ul>
   );
 }

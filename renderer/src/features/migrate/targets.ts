@@ -1,4 +1,4 @@
-import type { EndpointRow, SessionRow, Verdict } from '../../../../core/contract/index.ts';
+import type { EndpointRow, Finding, SessionRow, Verdict } from '../../../../core/contract/index.ts';
 
 /** An endpoint as the target of a move, and what speaks against it. */
 export interface Target {
@@ -27,4 +27,21 @@ export function countVerdicts(verdicts: readonly Verdict[]): Record<Verdict['ver
   const counts = { ready: 0, waits: 0, refused: 0 };
   for (const { verdict } of verdicts) counts[verdict] += 1;
   return counts;
+}
+
+/** A finding that several sessions share, and how many. */
+export interface SharedFinding {
+  finding: Finding;
+  sessions: number;
+}
+
+/** Notes that more than one session has in the same words: said once for all rather than once for each. */
+export function sharedFindings(verdicts: readonly Verdict[]): SharedFinding[] {
+  const shared = new Map<string, SharedFinding>();
+  for (const finding of verdicts.flatMap((each) => each.findings)) {
+    if (finding.level === 'block') continue;
+    const key = `${finding.code} ${finding.message}`;
+    shared.set(key, { finding, sessions: (shared.get(key)?.sessions ?? 0) + 1 });
+  }
+  return [...shared.values()].filter(({ sessions }) => sessions > 1);
 }

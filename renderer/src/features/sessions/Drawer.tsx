@@ -10,17 +10,25 @@ import { Button, IconButton } from '../../ui/Button.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { OutcomeLabel } from '../migrate/Outcome.tsx';
 import styles from './Drawer.module.css';
+import { requestName, responseName } from './messages.ts';
 import { states, transactionWords } from './states.ts';
 
-const routedWords: Record<SessionRow['routedBy'], string> = {
-  options: 'asked for in the startup options',
-  database: 'asked for in the database name',
-  default: 'the default endpoint',
-  fallback: 'the default, as the one asked for is unknown',
-};
+/** Which endpoint the client asked for and how, whatever it has been moved to since. */
+function askedFor({ requestedEndpoint, routedBy }: SessionRow): string {
+  switch (routedBy) {
+    case 'options':
+      return `${requestedEndpoint}, in the startup options`;
+    case 'database':
+      return `${requestedEndpoint}, in the database name`;
+    case 'fallback':
+      return `${requestedEndpoint}, which is unknown: it got the default`;
+    case 'default':
+      return 'none: it got the default';
+  }
+}
 
-function messageAt(message: SessionRow['lastRequest']): string {
-  return message ? `${message.type}, clock ${formatCount(message.at)}` : 'none yet';
+function messageAt(message: SessionRow['lastRequest'], name: (type: string) => string): string {
+  return message ? `${name(message.type)}, clock ${formatCount(message.at)}` : 'none yet';
 }
 
 /** Whether the session stands at a safe point, and if not what keeps it from one. */
@@ -108,9 +116,9 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
           <dt>Outstanding</dt>
           <dd>{formatCount(row.outstanding)}</dd>
           <dt>Last request</dt>
-          <dd>{messageAt(row.lastRequest)}</dd>
+          <dd>{messageAt(row.lastRequest, requestName)}</dd>
           <dt>Last response</dt>
-          <dd>{messageAt(row.lastResponse)}</dd>
+          <dd>{messageAt(row.lastResponse, responseName)}</dd>
           <dt>Last statement</dt>
           <dd>{row.statementKind ?? 'none yet'}</dd>
           {row.transfer && (
@@ -132,11 +140,8 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
           </dd>
           <dt>Endpoint</dt>
           <dd>{row.endpoint}</dd>
-          <dt>Chosen by</dt>
-          <dd>
-            {routedWords[row.routedBy]}
-            {row.requestedEndpoint !== null && row.requestedEndpoint !== row.endpoint && ` (asked: ${row.requestedEndpoint})`}
-          </dd>
+          <dt>Asked for</dt>
+          <dd>{askedFor(row)}</dd>
           <dt>Backend</dt>
           <dd>{row.backend}</dd>
           <dt>Server process</dt>

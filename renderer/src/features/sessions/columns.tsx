@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import type { SessionRow } from '../../../../core/contract/index.ts';
 import { useHostNow } from '../../lib/clock.ts';
-import { formatBytes, formatCount, formatMoment, formatShort, formatSpan } from '../../lib/format.ts';
+import { formatBytes, formatCount, formatMoment, formatShort, formatSpanShort } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import styles from './Grid.module.css';
 import type { SortColumn } from './sort.ts';
@@ -19,7 +19,7 @@ interface Column {
 }
 
 function Since({ at }: { at: number }): ReactNode {
-  return formatSpan(useHostNow() - at);
+  return formatSpanShort(useHostNow() - at);
 }
 
 function EndpointCell({ row }: { row: SessionRow }): ReactNode {
