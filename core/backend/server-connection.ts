@@ -195,6 +195,8 @@ export class ServerConnection {
     });
     if (this.#closedReason !== null) this.#abandonExchange?.(new ServerLost(this.#closedReason));
     else this.#socket.write(frames);
+    // A client that reads slowly may have left it paused; the answer is not for that client.
+    this.#socket.resume();
     return { answer, quiet };
   }
 

@@ -26,15 +26,21 @@ export class PoolExhausted extends Error {
 }
 
 interface Waiter {
-  readonly startupKey: string;
+  readonly key: string;
   readonly since: number;
   /** Gives it a connection, or tells it to dial one on a slot reserved for it. */
   grant(connection: ServerConnection | null): void;
 }
 
 const RESET_DEADLINE_MS = 5_000;
+const RESET_PATIENCE_MS = 250;
 /** How long a session may wait for a server connection (PgBouncer's query_wait_timeout). */
 const WAIT_DEADLINE_MS = 120_000;
+
+/** Who may be given which connection: the startup parameters and the password it was opened with. */
+function keyOf(login: Login): string {
+  return JSON.stringify([startupKey(login.startup), login.password]);
+}
 
 /** See the head of this file. */
 export class Pool {
@@ -46,8 +52,10 @@ export class Pool {
   opened = 0;
   reused = 0;
   readonly active = new Set<ServerConnection>();
-  resetting = 0;
   connecting = 0;
+  /** Keys of the connections being reset, and of those that were given out: what may be handed to whom. */
+  readonly #resetting = new Set<ServerConnection>();
+  readonly #keys = new WeakMap<ServerConnection, string>();
   readonly #idle: { connection: ServerConnection; since: number }[] = [];
   readonly #waiters: Waiter[] = [];
   readonly #hooks: PoolHooks;
@@ -60,6 +68,11 @@ export class Pool {
     this.key = `${id.backend}/${id.database}/${id.role}`;
     this.size = size;
     this.#hooks = hooks;
+  }
+
+  /** Connections being reset. */
+  get resetting(): number {
+    return this.#resetting.size;
   }
 
   get idle(): number {
@@ -90,10 +103,11 @@ export class Pool {
   async acquire(login: Login, signal: AbortSignal): Promise<ServerConnection> {
     signal.throwIfAborted();
     if (this.#closed) throw new Error('the pool is closed');
-    const key = startupKey(login.startup);
+    const key = keyOf(login);
     const idle = this.#takeIdle(key);
     if (idle !== null) return idle;
-    if (this.#makeRoom()) return this.#dial(login, signal);
+    // One that is being reset comes back sooner than a new one is logged in: sessions one after the other share a connection.
+    if (!this.#comesBack(key) && this.#makeRoom()) return this.#dial(login, signal);
     const granted = await this.#wait(key, signal);
     return granted ?? this.#dial(login, signal, true);
   }
@@ -107,9 +121,9 @@ export class Pool {
       this.#serveWaiters();
       return;
     }
-    this.resetting++;
+    this.#resetting.add(connection);
     void this.#reset(connection).then((clean) => {
-      this.resetting--;
+      this.#resetting.delete(connection);
       if (!clean || this.#closed) connection.end();
       else this.#keep(connection);
       this.#serveWaiters();
@@ -135,11 +149,11 @@ export class Pool {
   }
 
   get isUnused(): boolean {
-    return this.active.size + this.#idle.length + this.#waiters.length + this.resetting + this.connecting === 0;
+    return this.active.size + this.#idle.length + this.#waiters.length + this.#resetting.size + this.connecting === 0;
   }
 
   #takeIdle(key: string): ServerConnection | null {
-    const at = this.#idle.findLastIndex(({ connection }) => connection.startupKey === key);
+    const at = this.#idle.findLastIndex(({ connection }) => this.#keys.get(connection) === key);
     if (at < 0) return null;
     const [entry] = this.#idle.splice(at, 1);
     if (entry === undefined) return null;
@@ -150,9 +164,17 @@ export class Pool {
     return entry.connection;
   }
 
+  /** True when more connections with this key are being reset than sessions wait for them. */
+  #comesBack(key: string): boolean {
+    let left = 0;
+    for (const connection of this.#resetting) if (this.#keys.get(connection) === key) left++;
+    for (const waiter of this.#waiters) if (waiter.key === key) left--;
+    return left > 0;
+  }
+
   /** True when one more connection may be opened, closing the oldest idle one if needed. */
   #makeRoom(): boolean {
-    if (this.active.size + this.#idle.length + this.resetting + this.connecting < this.size) return true;
+    if (this.active.size + this.#idle.length + this.#resetting.size + this.connecting < this.size) return true;
     const oldest = this.#idle.shift();
     oldest?.connection.end();
     return oldest !== undefined;
@@ -168,6 +190,7 @@ export class Pool {
         throw new Error('the pool is closed');
       }
       this.opened++;
+      this.#keys.set(connection, keyOf(login));
       this.active.add(connection);
       return connection;
     } finally {
@@ -180,6 +203,7 @@ export class Pool {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
+        clearTimeout(patience);
         signal.removeEventListener('abort', onAbort);
         const at = this.#waiters.indexOf(waiter);
         if (at >= 0) this.#waiters.splice(at, 1);
@@ -189,7 +213,7 @@ export class Pool {
         reject(signal.reason as Error);
       };
       const waiter: Waiter = {
-        startupKey: key,
+        key,
         since: Date.now(),
         grant: (connection) => {
           settle();
@@ -200,6 +224,8 @@ export class Pool {
         settle();
         reject(new PoolExhausted(this, WAIT_DEADLINE_MS));
       }, WAIT_DEADLINE_MS);
+      // A reset that takes long is not waited for while there is room for another connection.
+      const patience = setTimeout(() => this.#serveWaiters(), RESET_PATIENCE_MS);
       signal.addEventListener('abort', onAbort);
       this.#waiters.push(waiter);
     });
@@ -207,7 +233,7 @@ export class Pool {
 
   #serveWaiters(): void {
     for (let first = this.#waiters[0]; first !== undefined; first = this.#waiters[0]) {
-      const idle = this.#takeIdle(first.startupKey);
+      const idle = this.#takeIdle(first.key);
       if (idle !== null) {
         first.grant(idle);
       } else if (this.#makeRoom()) {

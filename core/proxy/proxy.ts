@@ -8,7 +8,6 @@ import type { Pools } from '../pool/pools.ts';
 import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/forwarder.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
-import { Server } from '../wire/codes.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
 import { CancelKeys } from './cancel-keys.ts';
@@ -220,7 +219,8 @@ export class Proxy {
       case 'server_lost':
         this.#options.report('warn', 'server_lost', `Session ${session.id} lost its server connection to ${session.backend}: ${end.message}.`, session.id);
         // A server that said goodbye itself (57P01 on a restart, say) has been heard by the client already.
-        if (session.forwarder.link.responseType === Server.ErrorResponse) session.farewell();
+        // Nor can anything follow a message of which the client has only a part.
+        if (session.forwarder.response.saidFatal || session.forwarder.response.inMessage) session.farewell();
         else session.farewell(fatal('57P01', `the server connection to ${session.backend} was lost`, 'Connect again; the transaction under way, if any, was rolled back.'));
         return;
       case 'violation':

@@ -33,7 +33,7 @@ export function route(parameters: ReadonlyMap<string, string>, map: EndpointMap,
   if (options.rest === '') startup.delete('options');
   else startup.set('options', options.rest);
 
-  const asked = parameters.get('database') ?? parameters.get('user') ?? '';
+  const asked = parameters.get('database') ?? '';
   const prefixed = /^([A-Za-z0-9][A-Za-z0-9_-]{0,62})\/(.*)$/s.exec(asked);
   // A slash is legal in a database's name: next to an endpoint in the options, only a known id in front of it is one.
   const prefix = prefixed !== null && (options.id === null || map.has(prefixed[1] ?? '')) ? (prefixed[1] ?? null) : null;
@@ -70,7 +70,7 @@ function defaultSpec(map: EndpointMap): EndpointSpec {
  * `--endpoint=<id>`. Words are separated by blanks, a backslash keeps the next character; the rest comes back as it was.
  */
 export function endpointInOptions(options: string): { id: string | null; rest: string } {
-  const words = options.match(/(?:\\.|[^\s\\])+/gs) ?? [];
+  const words = options.match(/(?:\\.|[^ \t\n\v\f\r\\])+/gs) ?? [];
   const rest: string[] = [];
   let id: string | null = null;
   for (let i = 0; i < words.length; i++) {

@@ -6,7 +6,8 @@ import type net from 'node:net';
 import type { ServerConnection, ServerOwner } from '../backend/server-connection.ts';
 import { Client, Status } from '../wire/codes.ts';
 import { readCString } from '../wire/message-reader.ts';
-import { parameterStatus } from '../wire/messages.ts';
+import { close, flushMessage, parameterStatus } from '../wire/messages.ts';
+import { Expected } from './expected-answers.ts';
 import type { SessionJournal } from './journal.ts';
 import { Link } from './link.ts';
 import { RequestProcessor } from './request-processor.ts';
@@ -27,6 +28,8 @@ export interface ForwarderEnd {
 export interface ForwarderEvents {
   ended(end: ForwarderEnd): void;
 }
+
+const inDoubt = 'it is not certain yet that a failed COPY is over';
 
 /** Input held for a suspended session before its client is no longer read. */
 const HELD_LIMIT = 256 * 1024;
@@ -70,15 +73,15 @@ export class Forwarder implements ServerOwner {
       forward: (bytes) => this.#toClient(bytes),
       parameter: (body) => this.#noteParameter(body),
       copyInStarted: () => {
-        if (this.link.armed) this.request.pump();
+        if (this.link.armed) this.#pump();
       },
       violated: (message) => this.#end('server_lost', message),
     });
     // Until there is a server, the client's first messages wait like those of a suspended session.
     this.link.suspended = true;
     client.on('data', (chunk: Buffer) => {
-      this.request.push(chunk);
-      if (this.request.heldBytes > HELD_LIMIT) client.pause();
+      this.#guarded(() => this.request.push(chunk));
+      if (this.#isOverfull()) client.pause();
       if (this.#onSafe !== null) this.#checkSafe();
     });
     client.on('drain', () => this.#server?.resumeReading());
@@ -126,9 +129,11 @@ export class Forwarder implements ServerOwner {
     if (expected.copyIn || link.requestType === Client.CopyData) return `COPY in progress since ${since(link.busySince)}`;
     if (expected.outstanding > 0) {
       if (link.status !== Status.Idle) return `busy in transaction since ${since(link.transactionSince)}`;
+      if (expected.inDoubt) return inDoubt;
       return `busy with a query since ${since(link.busySince)}`;
     }
     if (link.status !== Status.Idle) return `busy in transaction since ${since(link.transactionSince)}`;
+    if (expected.inDoubt) return inDoubt;
     if (expected.cycleOpen) return 'in the middle of a pipeline (no Sync yet)';
     if (!this.request.atBoundary || !this.response.atBoundary) return 'a message is only partly through';
     return null;
@@ -183,16 +188,16 @@ export class Forwarder implements ServerOwner {
     }
   }
 
-  /** The client asked to cancel. Held while suspended: nothing of the client's runs then, but something may be about to. */
+  /** The client asked to cancel. While suspended nothing of the client's runs, but what it has sent meanwhile will. */
   cancel(): void {
     if (this.link.suspended) {
-      this.#cancelHeld = true;
+      this.#cancelHeld = this.request.heldBytes > 0;
       return;
     }
     const server = this.#server;
-    if (server === null || this.link.expected.outstanding === 0) return;
+    if (server === null || !this.#isRunning()) return;
     void server
-      .cancel(() => this.#server === server && !this.link.suspended && this.link.expected.outstanding > 0)
+      .cancel(() => this.#server === server && !this.link.suspended && this.#isRunning())
       .then(() => {
         if (this.#onSafe !== null) this.#checkSafe();
       });
@@ -214,7 +219,13 @@ export class Forwarder implements ServerOwner {
   }
 
   onServerData(chunk: Buffer): void {
-    this.response.push(chunk);
+    try {
+      this.response.push(chunk);
+    } catch (error) {
+      this.#end('server_lost', `the server broke the protocol: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    if (this.link.expected.inDoubt) this.#probe();
     if (this.#onSafe !== null) this.#checkSafe();
     if (this.#departing) this.#depart();
   }
@@ -234,12 +245,38 @@ export class Forwarder implements ServerOwner {
     server.setOwner(this);
   }
 
+  /** Something of the client's may run on the server; in an open cycle only a Flush brings its answers. */
+  #isRunning(): boolean {
+    return this.link.expected.outstanding > 0 || this.link.expected.cycleOpen;
+  }
+
+  /** Whatever a client sends, it can only end its own session. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#end('violation', `a message cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** See `ExpectedAnswers.wantsProbe`. Closing a statement that never was changes nothing and is answered in any state. */
+  #probe(): void {
+    const { expected } = this.link;
+    if (this.#server === null || !this.request.atBoundary || !expected.wantsProbe) return;
+    this.#server.write(Buffer.concat([close('S', 'switchyard: no such statement'), flushMessage]));
+    expected.push(Expected.Probe);
+  }
+
   #continue(): void {
-    this.request.pump();
+    this.#pump();
     if (this.#ended) return;
-    if (!this.#isOverfull() && this.#server?.needsDrain !== true) this.#client.resume();
     if (this.#departing) this.#depart();
     if (this.#onSafe !== null) this.#checkSafe();
+  }
+
+  #pump(): void {
+    this.#guarded(() => this.request.pump());
+    if (!this.#ended && !this.#isOverfull() && this.#server?.needsDrain !== true) this.#client.resume();
   }
 
   #isOverfull(): boolean {
@@ -250,7 +287,7 @@ export class Forwarder implements ServerOwner {
     if (this.#ended || this.#onSafe === null) return;
     if (!this.isSafe) {
       // The answer is in but the session is not safe (in a transaction, say): let the client go on.
-      this.request.pump();
+      if (this.request.heldBytes > 0) this.#pump();
       return;
     }
     const onSafe = this.#onSafe;
@@ -294,7 +331,7 @@ export class Forwarder implements ServerOwner {
     const { link } = this;
     if (this.#gone !== null) this.#end('client_lost', this.#gone);
     else if (link.suspended && this.request.heldBytes > 0) return;
-    else if (link.suspended || link.expected.outstanding === 0 || link.expected.copyIn || !this.request.atBoundary) {
+    else if (link.suspended || link.expected.outstanding === 0 || link.expected.copyIn || link.expected.isLost || !this.request.atBoundary) {
       if (this.#goodbye) this.#end('terminated', 'the client left');
       else this.#end('client_lost', 'the client left without a goodbye');
     }
@@ -312,7 +349,7 @@ export class Forwarder implements ServerOwner {
     this.#onSafe = null;
     this.link.armed = false;
     this.link.suspended = true;
-    this.#events.ended({ kind, message, server, fit, busy: this.link.expected.outstanding > 0 });
+    this.#events.ended({ kind, message, server, fit, busy: this.#isRunning() });
   }
 }
 

@@ -26,6 +26,8 @@ export class SessionJournal {
   typesIncomplete = false;
   /** `standard_conforming_strings` was off at some time: texts of statements may mean something else when parsed again. */
   nonConformingStrings = false;
+  /** The server skipped something that would have changed the unnamed statement: the one it has is not known. */
+  unnamedUncertain = false;
   /** Size of the current unnamed statement when it is too large to keep; else 0. */
   unnamedTooLarge = 0;
   #unnamed: Buffer | null = null;
@@ -70,7 +72,7 @@ export class SessionJournal {
       this.#boundNames.delete(bytes.toString('utf8', nameStart, nameEnd));
     }
     if (complete && textEnd + 3 <= end) {
-      const count = bytes.readInt16BE(textEnd + 1);
+      const count = bytes.readUInt16BE(textEnd + 1);
       for (let i = 0, at = textEnd + 3; i < count && at + 4 <= end; i++, at += 4) this.#type(bytes.readUInt32BE(at));
     }
   }
@@ -83,7 +85,9 @@ export class SessionJournal {
     const wanted = this.#boundNames.get(bytes.toString('utf8', portalEnd + 1, nameEnd));
     if (wanted === undefined) return;
     let at = nameEnd + 1;
+    if (at + 2 > end) return;
     at += 2 + 2 * bytes.readUInt16BE(at);
+    if (at + 2 > end) return;
     const count = bytes.readUInt16BE(at);
     at += 2;
     for (let number = 1; number <= count && at + 4 <= end; number++) {
@@ -126,6 +130,7 @@ export class SessionJournal {
 
   #forgetUnnamed(): void {
     this.#unnamedLength = 0;
+    this.unnamedUncertain = false;
     this.unnamedTooLarge = 0;
   }
 

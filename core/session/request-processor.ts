@@ -73,7 +73,7 @@ export class RequestProcessor {
     if (link.suspended) return true;
     if (!link.armed) return false;
     const { expected } = link;
-    return expected.outstanding > 0 && !expected.cycleOpen && !expected.copyIn;
+    return expected.outstanding > 0 && !expected.cycleOpen && !expected.copyIn && !expected.inDoubt;
   }
 
   #hold(chunk: Buffer, first: boolean): void {
@@ -123,7 +123,7 @@ export class RequestProcessor {
       link.requestType = type;
       link.requestAt = ++link.clock;
       const whole = at + length + 1 <= end;
-      this.#header(type);
+      this.#header(type, chunk, at);
       if (whole) {
         this.#note(type, chunk, at, at + length + 1, length + 1, true);
         at += length + 1;
@@ -142,7 +142,7 @@ export class RequestProcessor {
     this.#sink.forward(end === chunk.length ? chunk : chunk.subarray(0, end));
   }
 
-  #header(type: number): void {
+  #header(type: number, chunk: Buffer, at: number): void {
     const { expected } = this.#link;
     switch (type) {
       case Client.Query:
@@ -159,18 +159,28 @@ export class RequestProcessor {
         expected.push(Expected.FunctionCall);
         this.#link.requested();
         return;
+      case Client.Parse:
+        // An empty name: the string's end follows the header at once. Not at hand, it counts as the one that matters.
+        expected.push((chunk[at + HEADER_BYTES] ?? 0) === 0 ? Expected.UnnamedParse : Expected.Parse);
+        return;
+      case Client.Bind:
+        expected.push(Expected.Bind);
+        return;
+      case Client.Describe:
+        expected.push(Expected.Describe);
+        return;
       case Client.Execute:
         expected.push(Expected.Execute);
+        return;
+      case Client.Close:
+        expected.push(Expected.Close);
         return;
       case Client.CopyDone:
       case Client.CopyFail:
         expected.push(Expected.CopyEnd);
         return;
-      case Client.CopyData:
-        return;
       default:
-        // Parse, Bind, Describe, Close, Flush: a cycle is open until its Sync.
-        expected.cycleOpen = true;
+        // CopyData and Flush have no answer of their own.
     }
   }
 
@@ -178,20 +188,22 @@ export class RequestProcessor {
     switch (type) {
       case Client.Query:
         this.#journal.query(bytes, start + HEADER_BYTES, complete ? end - 1 : end);
-        return;
+        break;
       case Client.Parse:
         this.#link.parses++;
         this.#journal.parse(bytes, start, end, length, complete);
-        return;
+        break;
       case Client.Bind:
         this.#link.binds++;
         if (complete && this.#journal.watchesBinds) this.#journal.bind(bytes, start, end);
         return;
       case Client.Close:
         this.#journal.close(bytes, start, end);
-        return;
+        break;
       default:
+        return;
     }
+    if (this.#link.expected.takeUnnamedSkipped()) this.#journal.unnamedUncertain = true;
   }
 
   #beginBody(type: number, length: number, chunk: Buffer, at: number): void {

@@ -26,6 +26,8 @@ export class ResponseProcessor {
   serverPid = 0;
   /** The process id the client was given. */
   readonly clientPid: number;
+  /** The last error the server sent was FATAL or worse: its goodbye. */
+  saidFatal = false;
   readonly #link: Link;
   readonly #journal: SessionJournal;
   readonly #sink: ResponseSink;
@@ -44,6 +46,11 @@ export class ResponseProcessor {
     return this.#bodyLeft === 0 && this.#partial === null;
   }
 
+  /** True while the client has got only a part of a message. */
+  get inMessage(): boolean {
+    return this.#bodyLeft > 0;
+  }
+
   /** Takes bytes from the server. */
   push(input: Buffer): void {
     const link = this.#link;
@@ -52,7 +59,7 @@ export class ResponseProcessor {
       chunk = Buffer.concat([this.#partial, input]);
       this.#partial = null;
     }
-    const end = chunk.length;
+    let end = chunk.length;
     let at = 0;
     while (at < end) {
       if (this.#bodyLeft > 0) {
@@ -79,7 +86,14 @@ export class ResponseProcessor {
       }
       link.responseType = type;
       link.responseAt = ++link.clock;
-      if (type !== Server.DataRow) this.#note(type, chunk, at, next, end);
+      if (type !== Server.DataRow && this.#note(type, chunk, at, next, end)) {
+        // An answer to the proxy's own message: everything around it goes on.
+        this.#forward(chunk, at);
+        chunk = chunk.subarray(next);
+        end = chunk.length;
+        at = 0;
+        continue;
+      }
       if (next > end) {
         this.#bodyLeft = next - end;
         at = end;
@@ -101,41 +115,73 @@ export class ResponseProcessor {
     this.#sink.forward(end === chunk.length ? chunk : chunk.subarray(0, end));
   }
 
-  #note(type: number, chunk: Buffer, at: number, next: number, end: number): void {
+  /** Looks at a message; true when it is not for the client. */
+  #note(type: number, chunk: Buffer, at: number, next: number, end: number): boolean {
+    const { expected } = this.#link;
     switch (type) {
       case Server.ReadyForQuery:
         this.#link.ready(chunk[at + HEADER_BYTES] ?? 0);
-        return;
+        return false;
+      case Server.ParseComplete:
+        expected.parsed();
+        return false;
+      case Server.BindComplete:
+        expected.bound();
+        return false;
+      case Server.CloseComplete:
+        return expected.closed();
+      case Server.CommandComplete:
+      case Server.EmptyQueryResponse:
+      case Server.PortalSuspended:
+        expected.completed();
+        return false;
+      case Server.NoData:
+        expected.described();
+        return false;
       case Server.RowDescription:
+        expected.described();
         if (next <= end) this.#journal.rowDescription(chunk, at + HEADER_BYTES, next);
         else this.#journal.typesIncomplete = true;
-        return;
+        return false;
       case Server.ParameterDescription:
         if (next <= end) this.#journal.parameterDescription(chunk, at + HEADER_BYTES, next);
         else this.#journal.typesIncomplete = true;
-        return;
+        return false;
       case Server.ParameterStatus:
         if (next <= end) this.#sink.parameter(chunk.subarray(at + HEADER_BYTES, next));
-        return;
+        return false;
       case Server.NotificationResponse:
         // The client knows itself by the process id the proxy gave it; self-notify filters compare exactly that.
         if (next <= end && chunk.readInt32BE(at + HEADER_BYTES) === this.serverPid) chunk.writeInt32BE(this.clientPid, at + HEADER_BYTES);
-        return;
+        return false;
       case Server.CopyInResponse:
-        this.#link.expected.copyInStarted();
+        expected.copyInStarted();
         this.#sink.copyInStarted();
-        return;
+        return false;
       case Server.ErrorResponse:
-        this.#link.expected.failed();
-        return;
+        // The server of a suspended session has nothing to answer: this is its goodbye. Whether the client is to hear it is up
+        // to the transfer, which may yet save the session.
+        if (this.#link.suspended) return true;
+        expected.failed();
+        if (expected.takeUnnamedSkipped()) this.#journal.unnamedUncertain = true;
+        this.saidFatal = saysFatal(chunk.subarray(at + HEADER_BYTES, Math.min(next, end)));
+        return false;
       default:
+        return false;
     }
   }
+}
+
+/** Field `V` is the severity that is never translated. */
+function saysFatal(body: Buffer): boolean {
+  return body.includes('\0VFATAL\0') || body.includes('\0VPANIC\0');
 }
 
 function needsWhole(type: number): boolean {
   return (
     type === Server.ReadyForQuery ||
+    type === Server.CloseComplete ||
+    type === Server.ErrorResponse ||
     type === Server.ParameterStatus ||
     type === Server.NotificationResponse ||
     type === Server.RowDescription ||

@@ -99,6 +99,7 @@ export function close(kind: 'S' | 'P', name: string, encoding: BufferEncoding = 
   return frame(Client.Close, Buffer.from(kind, 'latin1'), cstring(name, encoding));
 }
 
+export const flushMessage = frame(Client.Flush);
 export const syncMessage = frame(Client.Sync);
 export const terminateMessage = frame(Client.Terminate);
 
@@ -119,7 +120,7 @@ export function readyForQuery(status: 'I' | 'T' | 'E' = 'I'): Buffer {
   return frame(Server.ReadyForQuery, Buffer.from(status, 'latin1'));
 }
 
-/** NegotiateProtocolVersion: the newest minor version spoken and the `_pq_.` options not understood. */
+/** NegotiateProtocolVersion: the newest version spoken (3.`minor`, whole as PostgreSQL sends it) and the `_pq_.` options not understood. */
 export function negotiateProtocolVersion(minor: number, unknownOptions: readonly string[]): Buffer {
-  return frame(Server.NegotiateProtocolVersion, int32(minor), int32(unknownOptions.length), ...unknownOptions.map((name) => cstring(name)));
+  return frame(Server.NegotiateProtocolVersion, int32(PROTOCOL_3_0 + minor), int32(unknownOptions.length), ...unknownOptions.map((name) => cstring(name)));
 }
