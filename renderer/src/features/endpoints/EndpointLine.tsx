@@ -34,7 +34,10 @@ export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMove
         <span className={styles.backend} title={endpoint.backend}>
           {endpoint.backend}
         </span>
-        <span className={styles.soft} title={`Database ${endpoint.database}, role ${endpoint.user || "the client's own"}`}>
+        <span
+          className={styles.soft}
+          title={`Database ${endpoint.database}, role ${endpoint.user || "the client's own"}, password ${endpoint.passwordSet ? 'set' : 'not set'}`}
+        >
           {endpoint.database} as {endpoint.user === '' ? "the client's own role" : endpoint.user}
           {endpoint.passwordSet ? ', password set' : ''}
         </span>

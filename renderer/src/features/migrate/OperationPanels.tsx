@@ -77,7 +77,7 @@ function Panel({ operation }: { operation: OperationRow }): ReactNode {
                     Session {step.sessionId}
                     {step.application !== '' && `, ${step.application}`}
                   </span>
-                  <span>
+                  <span className={styles.how}>
                     <OutcomeLabel outcome={step.outcome} phase={step.phase} />
                     {step.pauseMs !== null && ` ${formatMs(step.pauseMs)}`}
                   </span>

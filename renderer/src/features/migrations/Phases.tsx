@@ -32,6 +32,7 @@ export function Phases({ phases }: { phases: TransferRow['phases'] }): ReactNode
       <span className={styles.soft} title={words}>
         {(felt.length > 0 ? felt : phases).map(({ name, ms }) => (
           <span key={name} className={styles.phase}>
+            {pausePhases[name] !== undefined && <span className={styles.swatch} style={{ background: pausePhases[name] }} />}
             {name} {formatMs(ms)}
           </span>
         ))}

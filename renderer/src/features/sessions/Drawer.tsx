@@ -102,10 +102,12 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
             ) : (
               <span className={styles.inline}>
                 <Lamp tone={state.tone} shape={state.shape} />
-                {row.state} for {formatSpan(now - row.stateSince)}
+                {row.state}
               </span>
             )}
           </dd>
+          <dt>Since</dt>
+          <dd title={formatMoment(row.stateSince)}>{formatSpan(now - row.stateSince)} ago</dd>
           <dt>Safe point</dt>
           <dd>
             <span className={styles.inline}>
