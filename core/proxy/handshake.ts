@@ -4,11 +4,12 @@ import { fatal } from '../wire/errors.ts';
 import { ProtocolViolation } from '../wire/message-reader.ts';
 import { negotiateProtocolVersion } from '../wire/messages.ts';
 import { readOpeningPacket } from '../wire/startup.ts';
+import type { Incoming } from './incoming.ts';
 
-/** What a client turned out to want. `rest` is what it sent behind its startup packet. */
+/** What a client turned out to want. */
 export type Opening =
   | { readonly kind: 'cancel'; readonly pid: number; readonly secret: Buffer }
-  | { readonly kind: 'startup'; readonly parameters: ReadonlyMap<string, string>; readonly rest: Buffer }
+  | { readonly kind: 'startup'; readonly incoming: Incoming }
   | { readonly kind: 'gone'; readonly reason: string }
   | { readonly kind: 'violation'; readonly reason: string };
 
@@ -17,7 +18,7 @@ const NO = Buffer.from('N');
 const OPENING_DEADLINE_MS = 60_000;
 
 /** Reads what a client says first; answers encryption requests with `N`. Never rejects; leaves no listener behind. */
-export function readOpening(socket: net.Socket, deadlineMs = OPENING_DEADLINE_MS): Promise<Opening> {
+export function readOpening(socket: net.Socket, listenerEndpoint: string | null, deadlineMs = OPENING_DEADLINE_MS): Promise<Opening> {
   return new Promise((resolve) => {
     let buffered: Buffer = Buffer.alloc(0);
     const seen = new Set<string>();
@@ -50,7 +51,18 @@ export function readOpening(socket: net.Socket, deadlineMs = OPENING_DEADLINE_MS
             case 'startup': {
               const unknown = [...packet.parameters.keys()].filter((name) => name.startsWith('_pq_.'));
               if (packet.minor > 0 || unknown.length > 0) socket.write(negotiateProtocolVersion(0, unknown));
-              settle({ kind: 'startup', parameters: packet.parameters, rest: buffered });
+              settle({
+                kind: 'startup',
+                incoming: {
+                  socket,
+                  listenerEndpoint,
+                  serverName: null,
+                  encrypted: false,
+                  minor: 0,
+                  parameters: packet.parameters,
+                  rest: buffered,
+                },
+              });
               return;
             }
           }

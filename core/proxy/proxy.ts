@@ -1,5 +1,5 @@
-/** The proxy's listener: accepts clients, routes them, gives them a server connection, and sees them off. */
-import net from 'node:net';
+/** Takes clients in, stage by stage, gives them a server connection, and sees them off. */
+import type net from 'node:net';
 import { DialFailure, startupKey } from '../backend/dial.ts';
 import { loginFor } from '../backend/login.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
@@ -10,15 +10,21 @@ import type { ForwarderEnd } from '../session/forwarder.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
+import { authenticate } from './authenticate.ts';
 import { CancelKeys } from './cancel-keys.ts';
 import { openingRefusal, readOpening } from './handshake.ts';
-import { route, RoutingFailure, type Route } from './routing.ts';
+import { addressOf, ClientRefusal, type Incoming } from './incoming.ts';
+import { Listener, type ListenAt } from './listener.ts';
+import { route, type Route } from './routing.ts';
 
 /** A virtual database of the proxy's own: takes over a client's socket, login included. */
 export interface ConsoleDoor {
   /** The names it answers to. */
   readonly databases: ReadonlySet<string>;
-  open(socket: net.Socket, client: { parameters: ReadonlyMap<string, string>; pid: number; secret: Buffer; rest: Buffer }): { cancel(): void };
+  open(
+    socket: net.Socket,
+    client: { parameters: ReadonlyMap<string, string>; pid: number; secret: Buffer; rest: Buffer },
+  ): { cancel(): void };
 }
 
 /** What the listener needs. */
@@ -32,17 +38,18 @@ export interface ProxyOptions {
   onEnded(session: Session, end: ForwarderEnd): void;
 }
 
-/** Ports tried after the wanted one when that is taken. */
-const PORTS_TRIED = 100;
+/** How long clients may take to read the proxy's last words. */
+const GRACE_MS = 1_500;
 
 /** See the head of this file. */
 export class Proxy {
   readonly sessions = new Map<number, Session>();
   readonly #options: ProxyOptions;
   readonly #keys = new CancelKeys();
-  readonly #sockets = new Set<net.Socket>();
-  /** `allowHalfOpen`: a client that sends a query and then FIN must still get its answer (pooling.md 1.2). */
-  readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => this.#accept(socket));
+  readonly #listener = new Listener(
+    (socket) => this.#accept(socket, null),
+    (error) => this.#options.report('error', 'listener_error', `The listener failed: ${error.message}.`),
+  );
   #nextSession = 1;
   #stopping = false;
 
@@ -50,59 +57,28 @@ export class Proxy {
     this.#options = options;
   }
 
-  /** Starts to listen; with `portFallback` a taken port is followed by the next free one. Rejects when nothing can be bound. */
-  async listen(at: { host: string; port: number; portFallback?: boolean }): Promise<{ host: string; port: number }> {
-    for (let port = at.port; ; port++) {
-      try {
-        await this.#bind(at.host, port);
-        break;
-      } catch (error) {
-        const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-        if (!taken || at.portFallback !== true || port >= Math.min(65_535, at.port + PORTS_TRIED)) throw error;
-      }
-    }
-    this.#server.on('error', (error) => this.#options.report('error', 'listener_error', `The listener failed: ${error.message}.`));
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the listener has no port');
-    return { host: at.host, port: address.port };
-  }
-
-  #bind(host: string, port: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, backlog: 511 }, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
+  /** Starts to listen. Rejects when no port can be bound. */
+  listen(at: ListenAt): Promise<{ host: string; port: number }> {
+    return this.#listener.listen(at);
   }
 
   /** Stops listening and ends every session with FATAL 57P01. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#listener.refuse();
     for (const session of this.sessions.values()) session.end('57P01', 'Switchyard is shutting down', 'Connect again once it runs.');
-    const deadline = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
-    }, 1_500);
-    for (const socket of this.#sockets) if (!socket.writableEnded) socket.end();
-    await closed;
-    clearTimeout(deadline);
+    await this.#listener.close(GRACE_MS);
   }
 
-  #accept(socket: net.Socket): void {
-    this.#sockets.add(socket);
-    socket.on('close', () => this.#sockets.delete(socket));
-    // Every phase has its own handler; this one only keeps a late error from being an uncaught one.
-    socket.on('error', () => {});
-    this.#open(socket).catch((error: unknown) => {
+  #accept(socket: net.Socket, listenerEndpoint: string | null): void {
+    this.#open(socket, listenerEndpoint).catch((error: unknown) => {
       this.#options.report('error', 'internal', `A client could not be served: ${error instanceof Error ? error.message : String(error)}.`);
       farewell(socket, fatal('XX000', 'internal error of the proxy'));
     });
   }
 
-  async #open(socket: net.Socket): Promise<void> {
-    const opening = await readOpening(socket);
+  async #open(socket: net.Socket, listenerEndpoint: string | null): Promise<void> {
+    const opening = await readOpening(socket, listenerEndpoint);
     switch (opening.kind) {
       case 'cancel':
         // Closed before the request is looked at, so that its timing tells nothing.
@@ -118,32 +94,31 @@ export class Proxy {
         farewell(socket, openingRefusal(opening.reason));
         return;
       case 'startup':
-        if (this.#stopping) farewell(socket, fatal('57P03', 'Switchyard is shutting down'));
-        else await this.#login(socket, opening.parameters, opening.rest);
+        await this.#admit(opening.incoming);
     }
   }
 
-  async #login(socket: net.Socket, parameters: ReadonlyMap<string, string>, rest: Buffer): Promise<void> {
-    const user = parameters.get('user') ?? '';
-    if (user === '') {
-      farewell(socket, fatal('28000', 'no PostgreSQL user name specified in startup packet'));
-      return;
-    }
-    const database = parameters.get('database') ?? '';
-    if (this.#options.console.databases.has(database)) {
-      this.#openConsole(socket, parameters, rest);
-      return;
-    }
-    let routed: Route;
+  /** The stages behind the opening; any of them may turn the client away. */
+  async #admit(incoming: Incoming): Promise<void> {
+    const { socket, parameters } = incoming;
     try {
-      routed = route(parameters, this.#options.map, this.#options.unknownEndpoint);
+      if (this.#stopping) throw new ClientRefusal('57P03', 'Switchyard is shutting down');
+      if ((parameters.get('user') ?? '') === '') throw new ClientRefusal('28000', 'no PostgreSQL user name specified in startup packet');
+      const { user, rest } = await authenticate(incoming);
+      if (this.#options.console.databases.has(parameters.get('database') ?? '')) {
+        this.#openConsole(socket, parameters, rest);
+        return;
+      }
+      await this.#attach(socket, user, route(parameters, this.#options.map, this.#options.unknownEndpoint), rest);
     } catch (error) {
-      if (!(error instanceof RoutingFailure)) throw error;
-      this.#options.report('warn', 'client_refused', `A client at ${addressOf(socket)} (user "${user}") was refused: ${error.message}.`);
+      if (!(error instanceof ClientRefusal)) throw error;
+      this.#options.report(
+        'warn',
+        'client_refused',
+        `A client at ${addressOf(socket)} (user "${parameters.get('user') ?? ''}") was refused: ${error.message}.`,
+      );
       farewell(socket, fatal(error.sqlState, error.message, error.hint));
-      return;
     }
-    await this.#attach(socket, user, routed, rest);
   }
 
   #openConsole(socket: net.Socket, parameters: ReadonlyMap<string, string>, rest: Buffer): void {
@@ -196,7 +171,12 @@ export class Proxy {
 
   #refuse(session: Session, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    this.#options.report('warn', 'client_refused', `Session ${session.id} (user "${session.identity.user}", endpoint ${session.place.endpoint}) got no server connection: ${message}.`, session.id);
+    this.#options.report(
+      'warn',
+      'client_refused',
+      `Session ${session.id} (user "${session.identity.user}", endpoint ${session.place.endpoint}) got no server connection: ${message}.`,
+      session.id,
+    );
     session.forwarder.close(message);
     session.farewell(refusal(error, message));
   }
@@ -210,21 +190,43 @@ export class Proxy {
     if (server !== null) this.#release(session, server, end);
     switch (end.kind) {
       case 'client_lost':
-        this.#options.report('info', 'client_lost', `Session ${session.id} (${session.identity.application || 'unnamed'}) lost its client: ${end.message}.`, session.id);
+        this.#options.report(
+          'info',
+          'client_lost',
+          `Session ${session.id} (${session.identity.application || 'unnamed'}) lost its client: ${end.message}.`,
+          session.id,
+        );
         session.farewell();
         return;
       case 'terminated':
         session.farewell();
         return;
       case 'server_lost':
-        this.#options.report('warn', 'server_lost', `Session ${session.id} lost its server connection to ${session.backend}: ${end.message}.`, session.id);
+        this.#options.report(
+          'warn',
+          'server_lost',
+          `Session ${session.id} lost its server connection to ${session.backend}: ${end.message}.`,
+          session.id,
+        );
         // A server that said goodbye itself (57P01 on a restart, say) has been heard by the client already.
         // Nor can anything follow a message of which the client has only a part.
         if (session.forwarder.response.saidFatal || session.forwarder.response.inMessage) session.farewell();
-        else session.farewell(fatal('57P01', `the server connection to ${session.backend} was lost`, 'Connect again; the transaction under way, if any, was rolled back.'));
+        else
+          session.farewell(
+            fatal(
+              '57P01',
+              `the server connection to ${session.backend} was lost`,
+              'Connect again; the transaction under way, if any, was rolled back.',
+            ),
+          );
         return;
       case 'violation':
-        this.#options.report('warn', 'protocol_violation', `Session ${session.id} broke the protocol and was closed: ${end.message}.`, session.id);
+        this.#options.report(
+          'warn',
+          'protocol_violation',
+          `Session ${session.id} broke the protocol and was closed: ${end.message}.`,
+          session.id,
+        );
         session.farewell(fatal('08P01', end.message));
         return;
       case 'closed':
@@ -251,8 +253,4 @@ function refusal(error: unknown, message: string): Buffer {
   }
   if (error instanceof PoolExhausted) return fatal('53300', message, error.hint);
   return fatal('08006', message);
-}
-
-function addressOf(socket: net.Socket): string {
-  return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
 }

@@ -1,18 +1,7 @@
 /** Finds out from a startup packet which endpoint and database a client wants (pooling.md 1.3). */
 import type { SessionRow } from '../contract/index.ts';
 import type { EndpointMap, EndpointSpec } from '../endpoints/map.ts';
-
-/** Why a client cannot be routed: what it is told. */
-export class RoutingFailure extends Error {
-  readonly sqlState: string;
-  readonly hint: string;
-  constructor(sqlState: string, message: string, hint: string) {
-    super(message);
-    this.name = 'RoutingFailure';
-    this.sqlState = sqlState;
-    this.hint = hint;
-  }
-}
+import { ClientRefusal } from './incoming.ts';
 
 /** Where a client goes. `startup` is what the backend gets: everything but user, database and the words used for routing. */
 export interface Route {
@@ -23,7 +12,7 @@ export interface Route {
   readonly startup: ReadonlyMap<string, string>;
 }
 
-/** Decides the route; throws `RoutingFailure`. `unknownEndpoint`: what becomes of a client that names an id not in the map. */
+/** Decides the route; throws `ClientRefusal`. `unknownEndpoint`: what becomes of a client that names an id not in the map. */
 export function route(parameters: ReadonlyMap<string, string>, map: EndpointMap, unknownEndpoint: 'default' | 'refuse'): Route {
   const startup = new Map(parameters);
   startup.delete('user');
@@ -38,7 +27,11 @@ export function route(parameters: ReadonlyMap<string, string>, map: EndpointMap,
   // A slash is legal in a database's name: next to an endpoint in the options, only a known id in front of it is one.
   const prefix = prefixed !== null && (options.id === null || map.has(prefixed[1] ?? '')) ? (prefixed[1] ?? null) : null;
   if (options.id !== null && prefix !== null && prefix !== options.id) {
-    throw new RoutingFailure('08004', `the options name endpoint "${options.id}", the database name endpoint "${prefix}"`, 'Name the endpoint in one of the two places.');
+    throw new ClientRefusal(
+      '08004',
+      `the options name endpoint "${options.id}", the database name endpoint "${prefix}"`,
+      'Name the endpoint in one of the two places.',
+    );
   }
   const database = prefix === null ? asked : (prefixed?.[2] ?? '');
   const id = options.id ?? prefix;
@@ -48,7 +41,16 @@ export function route(parameters: ReadonlyMap<string, string>, map: EndpointMap,
     return { ...target(spec, database), requestedEndpoint: id, routedBy: options.id === null ? 'database' : 'options', startup };
   }
   if (unknownEndpoint === 'refuse') {
-    throw new RoutingFailure('3D000', `endpoint "${id}" does not exist`, `Known endpoints: ${map.list().map((known) => known.id).join(', ') || 'none yet'}.`);
+    throw new ClientRefusal(
+      '3D000',
+      `endpoint "${id}" does not exist`,
+      `Known endpoints: ${
+        map
+          .list()
+          .map((known) => known.id)
+          .join(', ') || 'none yet'
+      }.`,
+    );
   }
   return { ...target(defaultSpec(map), database), requestedEndpoint: id, routedBy: 'fallback', startup };
 }
@@ -60,7 +62,11 @@ function target(spec: EndpointSpec, database: string): { spec: EndpointSpec; dat
 function defaultSpec(map: EndpointMap): EndpointSpec {
   const spec = map.defaultId === null ? undefined : map.get(map.defaultId);
   if (spec === undefined) {
-    throw new RoutingFailure('3D000', 'there is no endpoint to connect to', 'Start the demo or add an endpoint in the window, or start with --endpoint-map ep-a=postgresql://….');
+    throw new ClientRefusal(
+      '3D000',
+      'there is no endpoint to connect to',
+      'Start the demo or add an endpoint in the window, or start with --endpoint-map ep-a=postgresql://….',
+    );
   }
   return spec;
 }
@@ -84,7 +90,7 @@ export function endpointInOptions(options: string): { id: string | null; rest: s
     if (next !== undefined) i++;
     const found = (match[1] ?? '').replace(/\\(.)/gs, '$1');
     if (id !== null && id !== found) {
-      throw new RoutingFailure('08004', `the options name two endpoints, "${id}" and "${found}"`, 'Name one.');
+      throw new ClientRefusal('08004', `the options name two endpoints, "${id}" and "${found}"`, 'Name one.');
     }
     id = found;
   }

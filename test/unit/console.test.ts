@@ -177,16 +177,16 @@ beforeEach(async () => {
   sockets = [];
   listener = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
-    void readOpening(socket).then((opening) => {
+    void readOpening(socket, null).then((opening) => {
       if (opening.kind === 'cancel') {
         for (const each of consoles) each.cancel();
         socket.end();
       } else if (opening.kind === 'startup') {
         consoles.push(
-          new ConsoleSession(socket, opening.rest, host, log, {
+          new ConsoleSession(socket, opening.incoming.rest, host, log, {
             pid: 77,
             secret: Buffer.from([1, 2, 3, 4]),
-            parameters: opening.parameters,
+            parameters: opening.incoming.parameters,
           }),
         );
       } else socket.destroy();

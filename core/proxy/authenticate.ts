@@ -1,0 +1,14 @@
+/** The stage in which a client proves who it is. */
+import type { Incoming } from './incoming.ts';
+
+/** What a client has proven. */
+export interface Authenticated {
+  readonly user: string;
+  /** What it sent behind the authentication; to be forwarded once it has a server. */
+  readonly rest: Buffer;
+}
+
+/** Trust, on loopback: the client's word is enough. */
+export async function authenticate(incoming: Incoming): Promise<Authenticated> {
+  return Promise.resolve({ user: incoming.parameters.get('user') ?? '', rest: incoming.rest });
+}
