@@ -215,3 +215,52 @@ test('a session that loses its right to move after the preflight is refused with
   expect(await readCounters(page)).toEqual({ attempted: 0, success: 0, recoverable: 0, fatal: 0, refused: 1 });
   expect(client.errors).toEqual([]);
 });
+
+test('a deadline passes, a wait is cancelled, a move is undone: the counters add up all the while', async ({ page, host }) => {
+  const client = await through(host, 'undecided');
+  await client.query('begin');
+  const [a, b] = [host.backendPort('ep-a'), host.backendPort('ep-b')];
+  const where = async (): Promise<unknown> => (await client.query('select inet_server_port() as port'))[0]?.['port'];
+  await openWindow(page, host);
+  await tickSessions(page, ['undecided']);
+
+  const migrate = async (seconds: number): Promise<void> => {
+    await page.getByRole('button', { name: 'Migrate to…' }).click();
+    await migrateDialog(page).getByRole('radio', { name: /^ep-b/ }).click();
+    await migrateDialog(page)
+      .getByRole('spinbutton', { name: /^Wait at most/ })
+      .fill(String(seconds));
+    await migrateDialog(page).getByRole('button', { name: 'Migrate 1 session' }).click();
+    await expect(migrateDialog(page)).toBeHidden();
+  };
+  await migrate(1);
+  await expect(newestPanel(page).getByRole('status')).toContainText('0 of 1 moved to ep-b');
+  const step = stepOf(newestPanel(page), 'undecided');
+  await expect(step).toContainText('Recoverable');
+  await expect(step).toContainText('busy in transaction since');
+  expect(await where()).toBe(a);
+  await newestPanel(page).getByRole('button', { name: 'Dismiss' }).click();
+
+  await migrate(60);
+  await newestPanel(page).getByRole('button', { name: 'Cancel those that wait' }).click();
+  await expect(step).toContainText('Recoverable');
+  await expect(step).toContainText('cancelled by the operator');
+  await newestPanel(page).getByRole('button', { name: 'Dismiss' }).click();
+  await client.query('commit');
+  expect(await where(), 'a cancelled move does not happen later').toBe(a);
+
+  await migrate(30);
+  await expect(newestPanel(page).getByRole('status')).toContainText('1 of 1 moved to ep-b');
+  expect(await where()).toBe(b);
+  await newestPanel(page).getByRole('button', { name: 'Undo…' }).click();
+  await expect(migrateDialog(page).getByRole('radio', { name: /^ep-a/ })).toBeChecked();
+  await migrateDialog(page).getByRole('button', { name: 'Migrate 1 session' }).click();
+  await expect(newestPanel(page).getByRole('status')).toContainText('1 of 1 moved to ep-a');
+  expect(await where()).toBe(a);
+
+  await goTo(page, 'Migrations');
+  expect(await readCounters(page)).toEqual({ attempted: 4, success: 2, recoverable: 2, fatal: 0, refused: 0 });
+  await page.getByRole('radio', { name: 'Recoverable' }).click();
+  await expect(page.getByRole('row').filter({ hasText: 'undecided' })).toHaveCount(2);
+  expect(client.errors).toEqual([]);
+});

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Locator, Page } from '@playwright/test';
 import { expectAccessible } from './support/accessibility.ts';
-import { endpointLine, goTo, openWindow, sessionRow } from './support/control-room.ts';
+import { endpointLine, goTo, migrateDialog, openWindow, sessionRow, verdictOf } from './support/control-room.ts';
 import { expect, test, type RunningHost } from './support/host.ts';
 import { LiveClient, outOfOrder } from './support/live-client.ts';
 import { rubbish } from './support/rubbish.ts';
@@ -68,6 +68,15 @@ test('a server killed under load takes only its own sessions along, and the page
     (error: unknown) => error,
   );
   expect(late).toMatchObject({ code: '08001' });
+
+  await goTo(page, 'Sessions');
+  await sessionRow(page, 'on the other server').click();
+  await page.getByRole('button', { name: 'Migrate to…' }).click();
+  await migrateDialog(page).getByRole('radio', { name: /^ep-b/ }).click();
+  await expect(verdictOf(page, 'on the other server')).toContainText('refused');
+  await expect(verdictOf(page, 'on the other server')).toContainText('nothing listens on');
+  await expect(migrateDialog(page).getByRole('button', { name: 'None can move' })).toBeDisabled();
+  await expectAccessible(page, 'a move that is refused');
   await expectUnharmed(near);
 });
 
