@@ -8,7 +8,16 @@ import { splitPassword, urlOf } from '../../renderer/src/features/endpoints/url.
 import { progressOf } from '../../renderer/src/features/migrate/progress.ts';
 import { firstTarget, sharedFindings, targetsFor } from '../../renderer/src/features/migrate/targets.ts';
 import { filterOf, listTransfers } from '../../renderer/src/features/migrations/select.ts';
-import { formatBytes, formatMs, formatShare, formatShort, formatSpan, plural } from '../../renderer/src/lib/format.ts';
+import {
+  formatBytes,
+  formatMs,
+  formatShare,
+  formatShort,
+  formatSpan,
+  formatSpanShort,
+  plural,
+  sentences,
+} from '../../renderer/src/lib/format.ts';
 import { World } from '../e2e/support/standin-world.ts';
 
 describe('numbers in words', () => {
@@ -53,6 +62,13 @@ describe('numbers in words', () => {
     [90_000_000, '1 d 1 h'],
   ])('says a span of %d ms as %s', (value, expected) => {
     expect(formatSpan(value)).toBe(expected);
+  });
+
+  it('joins what happened and what helps, and shortens spans', () => {
+    expect(sentences('owns "t"', 'Drop it.')).toBe('owns "t". Drop it.');
+    expect(sentences('Owns "t".', 'Drop it.')).toBe('Owns "t". Drop it.');
+    expect(sentences('owns "t"', null)).toBe('owns "t"');
+    expect(formatSpanShort(125_000)).toBe('2 m 5 s');
   });
 
   it('counts in words and shares', () => {

@@ -69,6 +69,12 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
+/** What happened and, if known, what would help, as two sentences whatever the first ends with. */
+export function sentences(what: string, hint: string | null | undefined): string {
+  if (hint === null || hint === undefined) return what;
+  return `${what}${/[.!?]$/.test(what) ? '' : '.'} ${hint}`;
+}
+
 /** A share as a whole percentage; `–` of nothing. */
 export function formatShare(part: number, whole: number): string {
   return whole === 0 ? '–' : `${Math.round((100 * part) / whole)} %`;

@@ -1,7 +1,7 @@
 import { memo, useMemo } from 'react';
 import type { ReactNode } from 'react';
 import type { Finding, SessionRow, Verdict } from '../../../../core/contract/index.ts';
-import { plural } from '../../lib/format.ts';
+import { plural, sentences } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import type { LampShape, Tone } from '../../ui/Lamp.tsx';
 import styles from './Migrate.module.css';
@@ -23,8 +23,7 @@ function FindingLine({ finding, of }: { finding: Finding; of?: number }): ReactN
     <li>
       <span>
         <strong>{levelWords[finding.level]}</strong> {of !== undefined && `${plural(of, 'session')}: `}
-        {finding.message}
-        {finding.hint !== null && ` ${finding.hint}`}
+        {sentences(finding.message, finding.hint)}
       </span>
     </li>
   );
@@ -56,11 +55,7 @@ const Line = memo(function Line({ verdict, session, shared }: JudgedSession & { 
           {words}
         </span>
       </div>
-      {verdict.reason !== null && (
-        <div className={styles.reason}>
-          {verdict.reason} {said?.hint}
-        </div>
-      )}
+      {verdict.reason !== null && <div className={styles.reason}>{sentences(verdict.reason, said?.hint)}</div>}
       {findings.length > 0 && (
         <ul className={styles.findings}>
           {findings.map((finding, i) => (
