@@ -135,7 +135,6 @@ export class Planner {
     };
     const done = counts.success + counts.recoverable + counts.fatal + counts.refused === operation.row.total;
     this.#change(operation, { ...counts, settledAt: done ? Date.now() : null });
-    this.#options.onTransfer(row);
     return row;
   }
 

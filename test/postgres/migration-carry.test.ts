@@ -274,4 +274,6 @@ test('a session keeps its identity and its server shows another process', async 
   });
   expect(Number(row.pause_ms)).toBeGreaterThan(0);
   expect(await serverPort(client)).not.toBe(port);
+  const { log } = await yard().snapshot();
+  expect(log.filter((entry) => entry.code === 'migrated' && entry.sessionId === Number(row.id))).toHaveLength(1);
 });
