@@ -149,11 +149,7 @@ export class ServerConnection {
    * while no client message is outstanding. Notifications go to `onNotification` (they belong to the client), notices are
    * dropped, ParameterStatus updates `parameters`. After a missed deadline the answer is still swallowed: see `quiet`.
    */
-  exchange(
-    frames: Buffer,
-    readyCount: number,
-    options: { deadlineMs: number; onNotification?: (body: Buffer) => void },
-  ): Exchange {
+  exchange(frames: Buffer, readyCount: number, options: { deadlineMs: number; onNotification?: (body: Buffer) => void }): Exchange {
     if (this.#collect !== null) throw new Error('an exchange is already under way');
     const reader = new MessageReader();
     const messages: Message[] = [];

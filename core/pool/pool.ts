@@ -19,7 +19,9 @@ export interface PoolHooks {
 export class PoolExhausted extends Error {
   readonly hint: string;
   constructor(pool: Pool, waitedMs: number) {
-    super(`no server connection to ${pool.backend} became free within ${Math.round(waitedMs / 1000)} s: all ${pool.size} of pool ${pool.key} are in use`);
+    super(
+      `no server connection to ${pool.backend} became free within ${Math.round(waitedMs / 1000)} s: all ${pool.size} of pool ${pool.key} are in use`,
+    );
     this.name = 'PoolExhausted';
     this.hint = 'Raise --pool-size (and max_connections of the server), or close clients that are idle.';
   }
@@ -283,7 +285,11 @@ export class Pool {
       return ready?.body[0] === 0x49 && !messages.some((message) => message.type === Server.ErrorResponse);
     } catch (error) {
       connection.destroy();
-      this.#hooks.report('warn', 'reset_failed', `A connection of ${this.key} could not be reset and was closed: ${error instanceof Error ? error.message : String(error)}.`);
+      this.#hooks.report(
+        'warn',
+        'reset_failed',
+        `A connection of ${this.key} could not be reset and was closed: ${error instanceof Error ? error.message : String(error)}.`,
+      );
       return false;
     }
   }

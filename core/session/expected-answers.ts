@@ -184,8 +184,8 @@ export class ExpectedAnswers {
     }
     const failed = this.#at(0);
     if (this.#inDoubt && !copying) {
-      // The head may be a Sync that was ignored, and the error another's: what is skipped because of it cannot be told.
-      for (let i = 0; i < this.#length; i++) this.isLost ||= isExtended(this.#at(i));
+      // The head may be a Sync that was ignored, and the error another's: whose, and what is skipped for it, cannot be told.
+      for (let i = 0; i < this.#length; i++) this.isLost ||= isExtended(this.#at(i)) || this.#at(i) <= Expected.FunctionCall;
       return;
     }
     if (!isExtended(failed)) return;
@@ -215,7 +215,8 @@ export class ExpectedAnswers {
     for (let i = 0; i < this.#length; i++) {
       const entry = this.#at(i);
       // These might start a COPY, which must not find it, or be mistaken for it. Their own answers will tell.
-      if (entry === Expected.Query || entry === Expected.FunctionCall || entry === Expected.Execute || entry === Expected.Close) return false;
+      if (entry === Expected.Query || entry === Expected.FunctionCall || entry === Expected.Execute || entry === Expected.Close)
+        return false;
     }
     return true;
   }

@@ -331,7 +331,13 @@ export class Forwarder implements ServerOwner {
     const { link } = this;
     if (this.#gone !== null) this.#end('client_lost', this.#gone);
     else if (link.suspended && this.request.heldBytes > 0) return;
-    else if (link.suspended || link.expected.outstanding === 0 || link.expected.copyIn || link.expected.isLost || !this.request.atBoundary) {
+    else if (
+      link.suspended ||
+      link.expected.outstanding === 0 ||
+      link.expected.copyIn ||
+      link.expected.isLost ||
+      !this.request.atBoundary
+    ) {
       if (this.#goodbye) this.#end('terminated', 'the client left');
       else this.#end('client_lost', 'the client left without a goodbye');
     }

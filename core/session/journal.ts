@@ -141,7 +141,8 @@ export class SessionJournal {
       return;
     }
     // Copied into a buffer of the session's own: keeping the frame itself would keep the whole chunk it came in.
-    if (this.#unnamed === null || this.#unnamed.length < length) this.#unnamed = Buffer.allocUnsafeSlow(Math.max(256, 2 ** Math.ceil(Math.log2(length))));
+    if (this.#unnamed === null || this.#unnamed.length < length)
+      this.#unnamed = Buffer.allocUnsafeSlow(Math.max(256, 2 ** Math.ceil(Math.log2(length))));
     this.#unnamedLength = bytes.copy(this.#unnamed, 0, start, end);
   }
 

@@ -180,7 +180,7 @@ export class RequestProcessor {
         expected.push(Expected.CopyEnd);
         return;
       default:
-        // CopyData and Flush have no answer of their own.
+      // CopyData and Flush have no answer of their own.
     }
   }
 
@@ -207,7 +207,8 @@ export class RequestProcessor {
   }
 
   #beginBody(type: number, length: number, chunk: Buffer, at: number): void {
-    const wanted = type === Client.Query || type === Client.Parse || type === Client.Close || (type === Client.Bind && this.#journal.watchesBinds);
+    const wanted =
+      type === Client.Query || type === Client.Parse || type === Client.Close || (type === Client.Bind && this.#journal.watchesBinds);
     if (!wanted) {
       if (type === Client.Bind) this.#link.binds++;
       return;

@@ -122,5 +122,10 @@ export function readyForQuery(status: 'I' | 'T' | 'E' = 'I'): Buffer {
 
 /** NegotiateProtocolVersion: the newest version spoken (3.`minor`, whole as PostgreSQL sends it) and the `_pq_.` options not understood. */
 export function negotiateProtocolVersion(minor: number, unknownOptions: readonly string[]): Buffer {
-  return frame(Server.NegotiateProtocolVersion, int32(PROTOCOL_3_0 + minor), int32(unknownOptions.length), ...unknownOptions.map((name) => cstring(name)));
+  return frame(
+    Server.NegotiateProtocolVersion,
+    int32(PROTOCOL_3_0 + minor),
+    int32(unknownOptions.length),
+    ...unknownOptions.map((name) => cstring(name)),
+  );
 }
