@@ -1,6 +1,7 @@
 /** The proxy's side of a login at a backend: what to answer to each AuthenticationXxx message. */
 import { Client } from '../wire/codes.ts';
 import { cstring, frame, int32 } from '../wire/messages.ts';
+import type { Credential } from './credential.ts';
 import { AuthFailure } from './failure.ts';
 import { md5Response } from './md5.ts';
 import { SCRAM_SHA_256, ScramExchange } from './scram.ts';
@@ -27,13 +28,12 @@ const unsupported = new Map<number, string>([
  */
 export class BackendAuth {
   readonly #user: string;
-  readonly #password: string | null;
+  readonly #credential: Credential;
   #scram: ScramExchange | null = null;
 
-  /** `password` null or empty: none is stored. */
-  constructor(user: string, password: string | null) {
+  constructor(user: string, credential: Credential) {
     this.#user = user;
-    this.#password = password === '' ? null : password;
+    this.#credential = credential;
   }
 
   /**
@@ -93,7 +93,7 @@ export class BackendAuth {
   }
 
   #require(what: string): string {
-    if (this.#password !== null) return this.#password;
+    if (this.#credential.kind === 'password') return this.#credential.password;
     throw new AuthFailure(
       'password_missing',
       `The server asks for ${what} for role "${this.#user}", and none is stored.`,

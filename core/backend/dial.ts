@@ -1,6 +1,7 @@
 /** Opens a connection to a backend and logs in. */
 import net from 'node:net';
 import { AuthFailure, BackendAuth } from '../auth/backend-auth.ts';
+import type { Credential } from '../auth/credential.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields, type ErrorFields } from '../wire/errors.ts';
 import { MessageReader, ProtocolViolation } from '../wire/message-reader.ts';
@@ -12,7 +13,7 @@ export interface Login {
   readonly backend: BackendAddress;
   readonly database: string;
   readonly role: string;
-  readonly password: string | null;
+  readonly credential: Credential;
   /** Further startup parameters (application_name, options, …), without user and database. */
   readonly startup: ReadonlyMap<string, string>;
 }
@@ -133,7 +134,7 @@ class LoginDialogue {
   constructor(login: Login, socket: net.Socket) {
     this.#login = login;
     this.#socket = socket;
-    this.#auth = new BackendAuth(login.role, login.password);
+    this.#auth = new BackendAuth(login.role, login.credential);
   }
 
   /** Takes bytes; resolves to a maker of the connection once the server is ready, else to null. */

@@ -3,6 +3,7 @@
  * connections of the proxy's own and kept for a short while; what a session holds is read from the session when it is at a
  * safe point, and is unknown otherwise.
  */
+import { credentialKey } from '../backend/credential.ts';
 import { dial, type DialFailure, type Login } from '../backend/dial.ts';
 import { databaseAt, loginFor } from '../backend/login.ts';
 import type { Finding, Verdict } from '../contract/index.ts';
@@ -67,7 +68,7 @@ export class Preflight {
     const spec = this.#map.require(to);
     const { identity, place } = session;
     const database = databaseAt(spec, place.defaultDatabase, session.database);
-    return { spec, backend: backendId(spec), login: loginFor(spec, identity.user, database, identity.startup) };
+    return { spec, backend: backendId(spec), login: loginFor(spec, identity.user, database, identity.startup, identity.credential) };
   }
 
   /** What speaks against the move from the outside: no server is asked. */
@@ -145,7 +146,7 @@ export class Preflight {
   }
 
   #factsOf(login: Login): Promise<ServerFacts> {
-    const key = JSON.stringify([login.backend.id, login.database, login.role, login.password]);
+    const key = JSON.stringify([login.backend.id, login.database, login.role, credentialKey(login.credential)]);
     const known = this.#facts.get(key);
     if (known !== undefined && Date.now() - known.at < FACTS_KEPT_MS) return known.facts;
     const facts = askFacts(login);

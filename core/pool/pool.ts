@@ -2,6 +2,7 @@
  * One pool: the server connections of a backend, database and role. Session mode: a connection belongs to one session from
  * acquire to release. Newest idle first (LIFO), so that the working set stays small; waiters first come, first served.
  */
+import { credentialKey } from '../backend/credential.ts';
 import { startupKey, type Login } from '../backend/dial.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { Server } from '../wire/codes.ts';
@@ -39,9 +40,9 @@ const RESET_PATIENCE_MS = 250;
 /** How long a session may wait for a server connection (PgBouncer's query_wait_timeout). */
 const WAIT_DEADLINE_MS = 120_000;
 
-/** Who may be given which connection: the startup parameters and the password it was opened with. */
+/** Who may be given which connection: the startup parameters and the credential it was opened with. */
 function keyOf(login: Login): string {
-  return JSON.stringify([startupKey(login.startup), login.password]);
+  return JSON.stringify([startupKey(login.startup), credentialKey(login.credential)]);
 }
 
 /** See the head of this file. */

@@ -10,7 +10,7 @@ import type { ForwarderEnd } from '../session/forwarder.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
-import { authenticate } from './authenticate.ts';
+import { authenticate, type Authenticated } from './authenticate.ts';
 import { CancelKeys } from './cancel-keys.ts';
 import { openingRefusal, readOpening } from './handshake.ts';
 import { addressOf, ClientRefusal, type Incoming } from './incoming.ts';
@@ -104,12 +104,12 @@ export class Proxy {
     try {
       if (this.#stopping) throw new ClientRefusal('57P03', 'Switchyard is shutting down');
       if ((parameters.get('user') ?? '') === '') throw new ClientRefusal('28000', 'no PostgreSQL user name specified in startup packet');
-      const { user, rest } = await authenticate(incoming);
+      const client = await authenticate(incoming);
       if (this.#options.console.databases.has(parameters.get('database') ?? '')) {
-        this.#openConsole(socket, parameters, rest);
+        this.#openConsole(socket, parameters, client.rest);
         return;
       }
-      await this.#attach(socket, user, route(parameters, this.#options.map, this.#options.unknownEndpoint), rest);
+      await this.#attach(socket, client, route(parameters, this.#options.map, this.#options.unknownEndpoint));
     } catch (error) {
       if (!(error instanceof ClientRefusal)) throw error;
       this.#options.report(
@@ -127,12 +127,14 @@ export class Proxy {
     this.#keys.assign(key.pid, this.#options.console.open(socket, { parameters, ...key, rest }));
   }
 
-  async #attach(socket: net.Socket, user: string, routed: Route, rest: Buffer): Promise<void> {
+  async #attach(socket: net.Socket, client: Authenticated, routed: Route): Promise<void> {
+    const { user, rest, credential } = client;
     const key = this.#keys.issue();
-    const login = loginFor(routed.spec, user, routed.database, routed.startup);
+    const login = loginFor(routed.spec, user, routed.database, routed.startup, credential);
     const identity: SessionIdentity = {
       application: routed.startup.get('application_name') ?? '',
       user,
+      credential,
       startup: routed.startup,
       startupKey: startupKey(routed.startup),
       requestedEndpoint: routed.requestedEndpoint,

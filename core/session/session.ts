@@ -1,6 +1,7 @@
 /** One client connection and all that belongs to it: who it is, where it was routed, its forwarder, its history. */
 import type net from 'node:net';
 import type { SessionRow, SessionState, TransferPhase } from '../contract/index.ts';
+import type { Credential } from '../backend/credential.ts';
 import type { Login } from '../backend/dial.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { fatal } from '../wire/errors.ts';
@@ -9,11 +10,13 @@ import { farewell } from './farewell.ts';
 import { Forwarder, type ForwarderEnd } from './forwarder.ts';
 import { SessionJournal } from './journal.ts';
 
-/** What a client asked for and how that was understood. */
+/** What a client asked for and how that was understood. Holds a secret: rows are made field by field, never from this. */
 export interface SessionIdentity {
   readonly application: string;
   /** The user name the client gave. */
   readonly user: string;
+  /** What it has proven itself with, for logins at backends in its name. */
+  readonly credential: Credential;
   /** Startup parameters that the backend gets, without user and database. */
   readonly startup: ReadonlyMap<string, string>;
   readonly startupKey: string;

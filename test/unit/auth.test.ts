@@ -1,6 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { AuthFailure, BackendAuth } from '../../core/auth/backend-auth.ts';
+import { passwordCredential } from '../../core/auth/credential.ts';
 import { md5Response } from '../../core/auth/md5.ts';
 import { preparePassword, scramKeys } from '../../core/auth/scram-keys.ts';
 import { ScramExchange } from '../../core/auth/scram.ts';
@@ -99,11 +100,11 @@ describe('scramKeys', () => {
 
 describe('BackendAuth', () => {
   it('needs nothing for trust', async () => {
-    expect(await new BackendAuth('me', null).next(message(0))).toBeNull();
+    expect(await new BackendAuth('me', passwordCredential(null)).next(message(0))).toBeNull();
   });
 
   it('answers cleartext and md5', async () => {
-    const auth = new BackendAuth('me', 'päss');
+    const auth = new BackendAuth('me', passwordCredential('päss'));
     expect((await auth.next(message(3)))?.toString('hex')).toBe(Buffer.from('p\0\0\0\x0apäss\0').toString('hex'));
     const salt = Buffer.from([1, 2, 3, 4]);
     const hex = (data: Buffer | string) => createHash('md5').update(data).digest('hex');
@@ -113,7 +114,7 @@ describe('BackendAuth', () => {
   });
 
   it('logs in with SCRAM against a server that checks the proof', async () => {
-    const auth = new BackendAuth('me', 'pencil');
+    const auth = new BackendAuth('me', passwordCredential('pencil'));
     const first = await auth.next(sasl('SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'));
     const server = scramServer('pencil', first ?? Buffer.alloc(0));
     const final = await auth.next(message(11, server.first));
@@ -124,7 +125,7 @@ describe('BackendAuth', () => {
   });
 
   it('refuses a server that skips its own proof', async () => {
-    const auth = new BackendAuth('me', 'pencil');
+    const auth = new BackendAuth('me', passwordCredential('pencil'));
     const server = scramServer('pencil', (await auth.next(sasl('SCRAM-SHA-256'))) ?? Buffer.alloc(0));
     await auth.next(message(11, server.first));
     expect((await failure(auth.next(message(0)))).code).toBe('server_signature');
@@ -136,26 +137,26 @@ describe('BackendAuth', () => {
     [2, 'Kerberos 5'],
     [99, 'code 99'],
   ])('names method %i', async (code, name) => {
-    const error = await failure(new BackendAuth('me', 'pw').next(message(code)));
+    const error = await failure(new BackendAuth('me', passwordCredential('pw')).next(message(code)));
     expect(error.code).toBe('method_unsupported');
     expect(error.message).toContain(name);
     expect(error.hint).toContain('pg_hba.conf');
   });
 
   it('names mechanisms it does not speak', async () => {
-    expect((await failure(new BackendAuth('me', 'pw').next(sasl('OAUTHBEARER')))).message).toContain('OAUTHBEARER');
+    expect((await failure(new BackendAuth('me', passwordCredential('pw')).next(sasl('OAUTHBEARER')))).message).toContain('OAUTHBEARER');
   });
 
   it.each([message(3), message(5, 'abcd'), sasl('SCRAM-SHA-256')])('says when the password is missing', async (body) => {
     for (const password of [null, '']) {
-      const error = await failure(new BackendAuth('me', password).next(body));
+      const error = await failure(new BackendAuth('me', passwordCredential(password)).next(body));
       expect(error.code).toBe('password_missing');
       expect(error.message).toContain('"me"');
     }
   });
 
   it.each([Buffer.alloc(0), message(5, 'abc'), message(11, 'r=x'), message(12, 'v=x')])('refuses malformed messages', async (body) => {
-    expect((await failure(new BackendAuth('me', 'pw').next(body))).code).toBe('malformed');
+    expect((await failure(new BackendAuth('me', passwordCredential('pw')).next(body))).code).toBe('malformed');
   });
 });
 
