@@ -4,6 +4,12 @@ import net from 'node:net';
 /** Ports tried after the wanted one when that is taken. */
 const PORTS_TRIED = 100;
 
+/**
+ * What a slow client may have waiting for it. Node's own 16 KiB is less than one chunk it reads (64 KiB): every chunk of a
+ * large result would stop the server's socket and start it again.
+ */
+const BUFFER_BYTES = 256 * 1024;
+
 /** Where to listen; with `portFallback` a taken port is followed by the next free one. */
 export interface ListenAt {
   readonly host: string;
@@ -19,13 +25,16 @@ export class Listener {
   /** `onSocket`: a client came; `onError`: the listener failed after it had started. */
   constructor(onSocket: (socket: net.Socket) => void, onError: (error: Error) => void) {
     // `allowHalfOpen`: a client that sends a query and then FIN must still get its answer (pooling.md 1.2).
-    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
-      // Every stage has its own handler; this one only keeps a late error from being an uncaught one.
-      socket.on('error', () => {});
-      onSocket(socket);
-    });
+    this.#server = net.createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, highWaterMark: BUFFER_BYTES },
+      (socket) => {
+        this.#sockets.add(socket);
+        socket.on('close', () => this.#sockets.delete(socket));
+        // Every stage has its own handler; this one only keeps a late error from being an uncaught one.
+        socket.on('error', () => {});
+        onSocket(socket);
+      },
+    );
     this.#server.on('error', (error) => {
       if (this.#server.listening) onError(error);
     });
