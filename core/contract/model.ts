@@ -250,6 +250,8 @@ export const logEntry = z.object({
   code: z.string(),
   message: z.string(),
   sessionId: z.number().int().positive().nullable(),
+  /** How often it was said, this time included; an entry with more than 1 takes the place of an earlier one with the same words. */
+  repeats: z.number().int().positive(),
 });
 export type LogEntry = z.infer<typeof logEntry>;
 

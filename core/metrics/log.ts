@@ -1,6 +1,9 @@
 /** The event log: what happened, in words, the last few hundred lines of it. */
 import type { LogEntry } from '../contract/index.ts';
 
+/** How far back an equal line is looked for. */
+const LOOKED_BACK = 50;
+
 /** A ring of the newest entries. Ids rise by one and are never reused, so a reader sees what it missed. */
 export class EventLog {
   readonly #capacity: number;
@@ -14,14 +17,30 @@ export class EventLog {
     this.#now = now;
   }
 
-  /** Adds a line. `code` is stable (`backend_lost`, …); `message` is for people and never holds a secret. */
+  /**
+   * Adds a line. `code` is stable (`backend_lost`, …); `message` is for people and never holds a secret. A line that says the same
+   * as a recent one takes its place and counts it: clients that retry must not push out what made them retry.
+   */
   add(level: LogEntry['level'], code: string, message: string, sessionId: number | null = null): LogEntry {
-    const entry: LogEntry = { id: this.#nextId++, at: this.#now(), level, code, message, sessionId };
+    const repeated = this.#takeEqual(level, code, message);
+    const entry: LogEntry = { id: this.#nextId++, at: this.#now(), level, code, message, sessionId, repeats: (repeated?.repeats ?? 0) + 1 };
     this.#entries.push(entry);
     // Trimmed in blocks: shifting the array for every line would make a busy log quadratic.
     if (this.#entries.length >= this.#capacity * 2) this.#entries = this.#entries.slice(-this.#capacity);
     for (const listener of this.#listeners) listener(entry);
     return entry;
+  }
+
+  #takeEqual(level: LogEntry['level'], code: string, message: string): LogEntry | null {
+    const first = Math.max(0, this.#entries.length - LOOKED_BACK);
+    for (let at = this.#entries.length - 1; at >= first; at--) {
+      const entry = this.#entries[at];
+      if (entry?.message === message && entry.code === code && entry.level === level) {
+        this.#entries.splice(at, 1);
+        return entry;
+      }
+    }
+    return null;
   }
 
   /** The newest entries, newest last, at most the capacity. */

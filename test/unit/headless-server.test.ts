@@ -320,7 +320,7 @@ describe('the WebSocket', () => {
     const sent = 60;
     for (let seq = 1; seq <= sent; seq++) {
       for (const listener of listeners)
-        listener({ seq, at: 0, log: [{ id: 1, at: 0, level: 'info', code: 'x', message: big, sessionId: null }] });
+        listener({ seq, at: 0, log: [{ id: 1, at: 0, level: 'info', code: 'x', message: big, sessionId: null, repeats: 1 }] });
       // The kernel's buffers take what they can before anything counts as queued.
       await new Promise((resolve) => setImmediate(resolve));
     }

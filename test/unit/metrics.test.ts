@@ -94,6 +94,16 @@ describe('EventLog', () => {
     expect(log.list().map((entry) => entry.id)).toEqual([9, 10, 11]);
     expect(log.since(10).map((entry) => entry.message)).toEqual(['last']);
     expect(seen).toHaveLength(10);
-    expect(seen[0]).toEqual({ id: 1, at: 42, level: 'info', code: 'test', message: 'line 1', sessionId: 1 });
+    expect(seen[0]).toEqual({ id: 1, at: 42, level: 'info', code: 'test', message: 'line 1', sessionId: 1, repeats: 1 });
+  });
+
+  it('counts a line that is said again instead of letting it push out the others', () => {
+    const log = new EventLog(5);
+    log.add('error', 'backend_down', 'ep-a is down');
+    for (let n = 0; n < 1_000; n++) log.add('warn', 'client_refused', 'nothing listens');
+    expect(log.list()).toMatchObject([
+      { message: 'ep-a is down', repeats: 1 },
+      { message: 'nothing listens', repeats: 1_000 },
+    ]);
   });
 });

@@ -212,7 +212,7 @@ export class World {
   }
 
   note(level: LogEntry['level'], code: string, message: string, sessionId: number | null = null): void {
-    const entry: LogEntry = { id: this.log.length + 1, at: Date.now(), level, code, message, sessionId };
+    const entry: LogEntry = { id: this.log.length + 1, at: Date.now(), level, code, message, sessionId, repeats: 1 };
     this.log.push(entry);
     this.#change({ log: [...(this.#changed.log ?? []), entry] });
   }
