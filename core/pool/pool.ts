@@ -30,6 +30,8 @@ export class PoolExhausted extends Error {
 
 interface Waiter {
   readonly key: string;
+  /** It would rather have a connection that is being reset than a new one. */
+  isPatient: boolean;
   readonly since: number;
   /** Gives it a connection, or tells it to dial one on a slot reserved for it. */
   grant(connection: ServerConnection | null): void;
@@ -110,7 +112,7 @@ export class Pool {
     const idle = this.#takeIdle(key);
     if (idle !== null) return idle;
     // One that is being reset comes back sooner than a new one is logged in: sessions one after the other share a connection.
-    if (!this.#comesBack(key) && this.#makeRoom()) return this.#dial(login, signal);
+    if (this.#comingBack(key) <= 0 && this.#makeRoom()) return this.#dial(login, signal);
     const granted = await this.#wait(key, signal);
     return granted ?? this.#dial(login, signal, true);
   }
@@ -167,12 +169,12 @@ export class Pool {
     return entry.connection;
   }
 
-  /** True when more connections with this key are being reset than sessions wait for them. */
-  #comesBack(key: string): boolean {
+  /** How many more connections with this key are being reset than sessions wait for them. */
+  #comingBack(key: string): number {
     let left = 0;
     for (const connection of this.#resetting) if (this.#keys.get(connection) === key) left++;
     for (const waiter of this.#waiters) if (waiter.key === key) left--;
-    return left > 0;
+    return left;
   }
 
   /** True when one more connection may be opened, closing the oldest idle one if needed. */
@@ -217,6 +219,7 @@ export class Pool {
       };
       const waiter: Waiter = {
         key,
+        isPatient: true,
         since: Date.now(),
         grant: (connection) => {
           settle();
@@ -228,24 +231,27 @@ export class Pool {
         reject(new PoolExhausted(this, WAIT_DEADLINE_MS));
       }, WAIT_DEADLINE_MS);
       // A reset that takes long is not waited for while there is room for another connection.
-      const patience = setTimeout(() => this.#serveWaiters(), RESET_PATIENCE_MS);
+      const patience = setTimeout(() => {
+        waiter.isPatient = false;
+        this.#serveWaiters();
+      }, RESET_PATIENCE_MS);
       signal.addEventListener('abort', onAbort);
       this.#waiters.push(waiter);
     });
   }
 
   #serveWaiters(): void {
-    for (let first = this.#waiters[0]; first !== undefined; first = this.#waiters[0]) {
-      const idle = this.#takeIdle(first.key);
+    for (const waiter of [...this.#waiters]) {
+      const idle = this.#takeIdle(waiter.key);
       if (idle !== null) {
-        first.grant(idle);
-      } else if (this.#makeRoom()) {
-        // The slot is counted now, so that nobody takes it before the waiter wakes up.
-        this.connecting++;
-        first.grant(null);
-      } else {
-        return;
+        waiter.grant(idle);
+        continue;
       }
+      if (waiter.isPatient && this.#comingBack(waiter.key) >= 0) continue;
+      if (!this.#makeRoom()) return;
+      // The slot is counted now, so that nobody takes it before the waiter wakes up.
+      this.connecting++;
+      waiter.grant(null);
     }
   }
 

@@ -1,0 +1,173 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NO_CREDENTIAL } from '../../core/backend/credential.ts';
+import { startupKey, type Login } from '../../core/backend/dial.ts';
+import { ServerConnection } from '../../core/backend/server-connection.ts';
+import { Pool, PoolExhausted } from '../../core/pool/pool.ts';
+
+/** A socket that nothing is connected to; what is written is kept, what the server says is emitted. */
+class FakeSocket extends EventEmitter {
+  readonly written: Buffer[] = [];
+  destroyed = false;
+  write(bytes: Buffer): boolean {
+    this.written.push(bytes);
+    return true;
+  }
+  resume(): this {
+    return this;
+  }
+  end(bytes?: Buffer): void {
+    if (bytes !== undefined) this.written.push(bytes);
+  }
+  destroy(): void {
+    this.destroyed = true;
+  }
+}
+
+const ready = Buffer.from('Z\0\0\0\x05I');
+const discarded = Buffer.concat([Buffer.from('C\0\0\0\x10DISCARD ALL\0'), ready]);
+
+function login(application = 'a'): Login {
+  return {
+    backend: { id: 'h:1', connect: { host: 'h', port: 1 } },
+    database: 'd',
+    role: 'r',
+    credential: NO_CREDENTIAL,
+    startup: new Map([['application_name', application]]),
+  };
+}
+
+/** A pool of fake connections; `sockets` in the order in which they were opened. */
+function makePool(size: number): { pool: Pool; sockets: FakeSocket[]; reports: string[] } {
+  const sockets: FakeSocket[] = [];
+  const reports: string[] = [];
+  const pool = new Pool({ backend: 'h:1', database: 'd', role: 'r' }, size, {
+    dial: (request) => {
+      const socket = new FakeSocket();
+      sockets.push(socket);
+      const { backend, database, role, startup } = request;
+      return Promise.resolve(
+        // The pool needs of a socket only what the fake has.
+        new ServerConnection(socket as unknown as Socket, {
+          backend,
+          database,
+          role,
+          startupKey: startupKey(startup),
+          pid: sockets.length,
+          secret: Buffer.alloc(4),
+          parameters: new Map(),
+        }),
+      );
+    },
+    report: (_level, code) => reports.push(code),
+  });
+  return { pool, sockets, reports };
+}
+
+const signal = new AbortController().signal;
+
+describe('a pool', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('tells a session that waited in vain how long, for what, and what to do', async () => {
+    const { pool } = makePool(1);
+    await pool.acquire(login(), signal);
+    const waiting = pool.acquire(login(), signal).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(120_000);
+    const error = await waiting;
+    expect(error).toBeInstanceOf(PoolExhausted);
+    expect(String(error)).toContain('no server connection to h:1 became free within 120 s: all 1 of pool h:1/d/r are in use');
+    expect((error as PoolExhausted).hint).toContain('--pool-size');
+    expect(pool.waiting).toBe(0);
+  });
+
+  it('hands out the connection that is being reset rather than opening another', async () => {
+    const { pool, sockets } = makePool(5);
+    const first = await pool.acquire(login(), signal);
+    pool.release(first, true);
+    const second = pool.acquire(login(), signal);
+    expect(sockets.length).toBe(1);
+    sockets[0]?.emit('data', discarded);
+    expect(await second).toBe(first);
+    expect(pool).toMatchObject({ opened: 1, reused: 1, resetting: 0, waiting: 0 });
+  });
+
+  it('opens another when the reset takes long', async () => {
+    const { pool, sockets } = makePool(5);
+    pool.release(await pool.acquire(login(), signal), true);
+    const second = pool.acquire(login(), signal);
+    await vi.advanceTimersByTimeAsync(250);
+    await second;
+    expect(sockets.length).toBe(2);
+    expect(pool).toMatchObject({ active: { size: 1 }, connecting: 0, waiting: 0, resetting: 1 });
+  });
+
+  it('opens one each for as many as come while one is being reset', async () => {
+    const { pool, sockets } = makePool(5);
+    pool.release(await pool.acquire(login(), signal), true);
+    const waiting = pool.acquire(login(), signal);
+    const others = [pool.acquire(login(), signal), pool.acquire(login('b'), signal)];
+    await Promise.all(others);
+    expect(sockets.length).toBe(3);
+    sockets[0]?.emit('data', discarded);
+    await waiting;
+    expect(sockets.length).toBe(3);
+  });
+
+  it('closes a connection whose reset failed or got no answer, and serves who waits', async () => {
+    const { pool, sockets, reports } = makePool(1);
+    pool.release(await pool.acquire(login(), signal), true);
+    const second = pool.acquire(login(), signal);
+    await vi.advanceTimersByTimeAsync(5_000);
+    const connection = await second;
+    expect(sockets[0]?.destroyed).toBe(true);
+    expect(reports).toEqual(['reset_failed']);
+    pool.release(connection, true);
+    const third = pool.acquire(login(), signal);
+    sockets[1]?.emit('data', Buffer.concat([Buffer.from('E\0\0\0\x05\0'), ready]));
+    await third;
+    expect(sockets.length).toBe(3);
+    expect(pool).toMatchObject({ resetting: 0, idle: 0 });
+  });
+
+  it('waits with the reset for a cancel on its way', async () => {
+    const { pool, sockets } = makePool(1);
+    const connection = await pool.acquire(login(), signal);
+    connection.cancelsInFlight = 1;
+    pool.release(connection, true);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(sockets[0]?.written).toEqual([]);
+    connection.cancelsInFlight = 0;
+    connection.onCancelsSettled?.();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sockets[0]?.written.length).toBe(1);
+  });
+
+  it('forgets a session that stops waiting, and gives its turn to the next', async () => {
+    const { pool, sockets } = makePool(1);
+    const first = await pool.acquire(login(), signal);
+    const leaver = new AbortController();
+    const left = pool.acquire(login(), leaver.signal).catch((error: unknown) => error);
+    const next = pool.acquire(login(), signal);
+    leaver.abort(new Error('the client left'));
+    expect(String(await left)).toContain('the client left');
+    pool.release(first, true);
+    sockets[0]?.emit('data', discarded);
+    expect(await next).toBe(first);
+    await expect(pool.acquire(login(), AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('keeps nothing that talks while nobody uses it', async () => {
+    const { pool, sockets } = makePool(2);
+    pool.release(await pool.acquire(login(), signal), true);
+    sockets[0]?.emit('data', discarded);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(pool.idle).toBe(1);
+    sockets[0]?.emit('data', Buffer.from('N\0\0\0\x05\0'));
+    expect(pool.idle).toBe(0);
+    expect(pool.isUnused).toBe(true);
+  });
+});
