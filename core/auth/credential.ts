@@ -2,12 +2,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 
 /**
- * `scram-keys`: captured from a client's proof; they open every server whose verifier has the same salt and iteration count.
+ * `md5-hash` (`md5` and 32 hexadecimal digits) opens every server that asks by md5. `scram-keys`: captured from a client's proof; they open every server whose verifier has the same salt and iteration count.
  * Password equivalents, all but `none`: never log, store or show them.
  */
 export type Credential =
   | { readonly kind: 'none' }
   | { readonly kind: 'password'; readonly password: string }
+  | { readonly kind: 'md5-hash'; readonly hash: string }
   | {
       readonly kind: 'scram-keys';
       readonly clientKey: Buffer;
@@ -29,13 +30,21 @@ const keySecret = randomBytes(32);
 
 /** Equal for equal credentials, and nothing can be learnt from it: for the keys of maps. */
 export function credentialKey(credential: Credential): string {
-  if (credential.kind === 'none') return 'none';
   const mac = createHmac('sha256', keySecret).update(`${credential.kind}:`);
-  if (credential.kind === 'password') mac.update(credential.password, 'utf8');
-  else
-    mac
-      .update(`${credential.iterations}:${credential.salt.toString('base64')}:`)
-      .update(credential.clientKey)
-      .update(credential.serverKey);
+  switch (credential.kind) {
+    case 'none':
+      return 'none';
+    case 'password':
+      mac.update(credential.password, 'utf8');
+      break;
+    case 'md5-hash':
+      mac.update(credential.hash, 'latin1');
+      break;
+    case 'scram-keys':
+      mac
+        .update(`${credential.iterations}:${credential.salt.toString('base64')}:`)
+        .update(credential.clientKey)
+        .update(credential.serverKey);
+  }
   return mac.digest('base64');
 }

@@ -2,8 +2,12 @@
 
 /** Stable codes of `AuthFailure`. */
 export type AuthFailureCode =
-  /** The server asks for a password and none is stored. */
+  /** The server asks for a password and none is known. */
   | 'password_missing'
+  /** The server asks for something that the client's own proof cannot answer. */
+  | 'credential_unusable'
+  /** The client's SCRAM proof belongs to another verifier. */
+  | 'other_verifier'
   /** The server asks for a method this proxy does not speak. */
   | 'method_unsupported'
   /** The server did not prove that it knows the password: an impostor, or a broken relay in between. */

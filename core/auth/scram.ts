@@ -6,14 +6,29 @@
  * only dispatches. Primitives are Node's, SASLprep is a library.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { decodeBase64 } from './base64.ts';
 import { AuthFailure } from './failure.ts';
-import { hmac, scramKeys } from './scram-keys.ts';
+import { hmac, scramKeys, type ScramKeys } from './scram-keys.ts';
 
-/** The mechanism's name in AuthenticationSASL. */
+/** The mechanisms' names in AuthenticationSASL; PLUS binds the login to the TLS channel. */
 export const SCRAM_SHA_256 = 'SCRAM-SHA-256';
+export const SCRAM_SHA_256_PLUS = 'SCRAM-SHA-256-PLUS';
 
-/** `n,,`: the client does not do channel binding, which needs TLS. */
-const gs2Header = 'n,,';
+/**
+ * How the login is tied to TLS (RFC 5802 section 6). `none`: no TLS; `unsupported`: TLS, but the server offers no PLUS; else the
+ * `tls-server-end-point` hash of the server's certificate.
+ */
+export type ChannelBinding = { readonly kind: 'none' | 'unsupported' } | { readonly kind: 'end-point'; readonly hash: Buffer };
+
+const gs2Headers = { none: 'n,,', unsupported: 'y,,', 'end-point': 'p=tls-server-end-point,,' } as const;
+
+/** Where the keys come from once the server has said its salt and iteration count. Rejects with `AuthFailure`. */
+export type KeySource = (salt: Buffer, iterations: number) => Promise<ScramKeys>;
+
+/** Keys derived from a password. */
+export function keysOfPassword(password: string): KeySource {
+  return (salt, iterations) => scramKeys(password, salt, iterations);
+}
 /** PostgreSQL's default is 4096; a higher count than this would only burn this machine's CPU. */
 const maxIterations = 1_000_000;
 /** PostgreSQL's own messages stay below 200 bytes. */
@@ -21,7 +36,8 @@ const maxMessageBytes = 4096;
 
 /** One exchange: `first`, then `final` with the server's first message, then `verify` with its last. */
 export class ScramExchange {
-  readonly #password: string;
+  readonly #keys: KeySource;
+  readonly #binding: ChannelBinding;
   readonly #nonce: string;
   /** client-first-message-bare; the user name is empty because PostgreSQL takes it from the startup message. */
   readonly #firstBare: string;
@@ -29,8 +45,9 @@ export class ScramExchange {
   #verified = false;
 
   /** `nonce` (printable ASCII without comma) and `user` are for test vectors; else random and empty. */
-  constructor(password: string, nonce: string = randomBytes(18).toString('base64'), user = '') {
-    this.#password = password;
+  constructor(keys: KeySource, binding: ChannelBinding, nonce: string = randomBytes(18).toString('base64'), user = '') {
+    this.#keys = keys;
+    this.#binding = binding;
     this.#nonce = nonce;
     this.#firstBare = `n=${user},r=${nonce}`;
   }
@@ -42,15 +59,17 @@ export class ScramExchange {
 
   /** client-first-message. */
   first(): string {
-    return gs2Header + this.#firstBare;
+    return gs2Headers[this.#binding.kind] + this.#firstBare;
   }
 
-  /** client-final-message for the server's first message. Throws `AuthFailure` (`malformed`). */
+  /** client-final-message for the server's first message. Throws `AuthFailure` (`malformed`, or what the source of the keys says). */
   async final(serverFirst: Buffer): Promise<string> {
     const text = readText(serverFirst, 'first');
     const { nonce, salt, iterations } = parseServerFirst(text, this.#nonce);
-    const keys = await scramKeys(this.#password, salt, iterations);
-    const withoutProof = `c=${Buffer.from(gs2Header).toString('base64')},r=${nonce}`;
+    const keys = await this.#keys(salt, iterations);
+    const header = Buffer.from(gs2Headers[this.#binding.kind]);
+    const bound = this.#binding.kind === 'end-point' ? Buffer.concat([header, this.#binding.hash]) : header;
+    const withoutProof = `c=${bound.toString('base64')},r=${nonce}`;
     const authMessage = `${this.#firstBare},${text},${withoutProof}`;
     const signature = hmac(createHash('sha256').update(keys.clientKey).digest(), authMessage);
     const proof = Buffer.from(keys.clientKey.map((byte, index) => byte ^ (signature[index] ?? 0)));
@@ -110,10 +129,4 @@ function parseServerFirst(text: string, clientNonce: string): { nonce: string; s
     );
   }
   return { nonce, salt, iterations };
-}
-
-/** Strict base64; Node's own decoder skips what it does not know. */
-function decodeBase64(text: string): Buffer | null {
-  const bytes = Buffer.from(text, 'base64');
-  return text !== '' && bytes.toString('base64') === text ? bytes : null;
 }

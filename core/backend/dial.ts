@@ -1,11 +1,13 @@
 /** Opens a connection to a backend and logs in. */
 import net from 'node:net';
-import { AuthFailure, BackendAuth } from '../auth/backend-auth.ts';
+import { explainAuthentication } from '../auth/assistant.ts';
+import { AuthFailure, BackendAuth, type AuthFailureCode } from '../auth/backend-auth.ts';
 import type { Credential } from '../auth/credential.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields, type ErrorFields } from '../wire/errors.ts';
 import { MessageReader, ProtocolViolation } from '../wire/message-reader.ts';
 import { startupMessage } from '../wire/messages.ts';
+import { passwordPlace, type PasswordFile } from './passfile.ts';
 import { ServerConnection, type BackendAddress } from './server-connection.ts';
 
 /** Who logs in where. */
@@ -18,17 +20,25 @@ export interface Login {
   readonly startup: ReadonlyMap<string, string>;
 }
 
-/** Why a login failed. `fields` is the server's own error, when it sent one. */
+/** Why a login failed. `fields` is the server's own error, when it sent one; `code` says why the proxy itself gave up an authentication. */
 export class DialFailure extends Error {
   readonly kind: 'unreachable' | 'silent' | 'refused' | 'authentication' | 'protocol' | 'aborted';
   readonly hint: string | null;
   readonly fields: ErrorFields | null;
-  constructor(kind: DialFailure['kind'], message: string, hint: string | null = null, fields: ErrorFields | null = null) {
+  readonly code: AuthFailureCode | null;
+  constructor(
+    kind: DialFailure['kind'],
+    message: string,
+    hint: string | null = null,
+    fields: ErrorFields | null = null,
+    code: AuthFailureCode | null = null,
+  ) {
     super(message);
     this.name = 'DialFailure';
     this.kind = kind;
     this.hint = hint;
     this.fields = fields;
+    this.code = code;
   }
 }
 
@@ -40,10 +50,15 @@ export function startupKey(startup: ReadonlyMap<string, string>): string {
   return JSON.stringify([...startup].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
 
-/**
- * Connects and logs in. Rejects with `DialFailure`; nothing is left open then. `signal` aborts it.
- */
-export function dial(login: Login, options: { deadlineMs?: number; signal?: AbortSignal } = {}): Promise<ServerConnection> {
+/** `signal` aborts the login; `passwordFile` is asked when the login's credential does not do. */
+export interface DialOptions {
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+  readonly passwordFile?: PasswordFile | null;
+}
+
+/** Connects and logs in. Rejects with `DialFailure`; nothing is left open then. */
+export function dial(login: Login, options: DialOptions = {}): Promise<ServerConnection> {
   const deadlineMs = options.deadlineMs ?? DIAL_DEADLINE_MS;
   const { backend } = login;
   return new Promise((resolve, reject) => {
@@ -75,7 +90,7 @@ export function dial(login: Login, options: { deadlineMs?: number; signal?: Abor
     options.signal?.addEventListener('abort', onAbort);
     const timer = setTimeout(() => fail(silent(backend, stage, deadlineMs)), deadlineMs);
 
-    const dialogue = new LoginDialogue(login, socket);
+    const dialogue = new LoginDialogue(login, socket, options.passwordFile ?? null);
     socket.once('connect', () => {
       stage = 'login';
       socket.write(startupMessage(new Map([['user', login.role], ['database', login.database], ...login.startup])));
@@ -113,7 +128,7 @@ function unreachable(backend: BackendAddress, error: NodeJS.ErrnoException): Dia
 
 function asFailure(error: unknown): DialFailure {
   if (error instanceof DialFailure) return error;
-  if (error instanceof AuthFailure) return new DialFailure('authentication', error.message, error.hint);
+  if (error instanceof AuthFailure) return new DialFailure('authentication', error.message, error.hint, null, error.code);
   if (error instanceof ProtocolViolation || error instanceof RangeError) {
     return new DialFailure('protocol', `the server's answer is not PostgreSQL's protocol: ${error.message}`);
   }
@@ -131,10 +146,14 @@ class LoginDialogue {
   #secret: Buffer = Buffer.alloc(0);
   #turn: Promise<(() => ServerConnection) | null> = Promise.resolve(null);
 
-  constructor(login: Login, socket: net.Socket) {
+  constructor(login: Login, socket: net.Socket, passwordFile: PasswordFile | null) {
     this.#login = login;
     this.#socket = socket;
-    this.#auth = new BackendAuth(login.role, login.credential);
+    this.#auth = new BackendAuth(login.role, login.credential, {
+      backend: login.backend.id,
+      otherPassword: async () =>
+        (await passwordFile?.find({ ...passwordPlace(login.backend), database: login.database, role: login.role })) ?? null,
+    });
   }
 
   /** Takes bytes; resolves to a maker of the connection once the server is ready, else to null. */
@@ -178,10 +197,19 @@ class LoginDialogue {
   }
 
   #refusal(fields: ErrorFields): DialFailure {
-    const { backend, role } = this.#login;
-    const authentication = fields.sqlState.startsWith('28');
-    const hint = authentication ? `Check the user and password of the endpoint that points at ${backend.id} (it logs in as "${role}").` : (fields.hint ?? null);
-    return new DialFailure(authentication ? 'authentication' : 'refused', `${backend.id} refused the login: ${fields.message}`, hint, fields);
+    const { backend, role, credential } = this.#login;
+    if (!fields.sqlState.startsWith('28')) {
+      return new DialFailure('refused', `${backend.id} refused the login: ${fields.message}`, fields.hint ?? null, fields);
+    }
+    const { message, hint } = explainAuthentication({
+      problem: 'refused',
+      backend: backend.id,
+      role,
+      has: credential.kind,
+      sqlState: fields.sqlState,
+      words: fields.message,
+    });
+    return new DialFailure('authentication', message, hint, fields);
   }
 
   #connection(): ServerConnection {

@@ -2,10 +2,11 @@ import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { AuthFailure, BackendAuth } from '../../core/auth/backend-auth.ts';
 import { passwordCredential } from '../../core/auth/credential.ts';
-import { md5Response } from '../../core/auth/md5.ts';
+import { md5Hash, md5Salted } from '../../core/auth/md5.ts';
 import { preparePassword, scramKeys } from '../../core/auth/scram-keys.ts';
-import { ScramExchange } from '../../core/auth/scram.ts';
+import { keysOfPassword, ScramExchange } from '../../core/auth/scram.ts';
 
+const place = { backend: '127.0.0.1:5432' };
 const sasl = (...mechanisms: string[]) => message(10, mechanisms.map((name) => `${name}\0`).join('') + '\0');
 
 function message(code: number, rest: string | Buffer = ''): Buffer {
@@ -27,7 +28,7 @@ describe('ScramExchange', () => {
   const serverFirst = 'r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096';
 
   it('follows the vector of RFC 7677 section 3', async () => {
-    const exchange = new ScramExchange('pencil', 'rOprNGfwEbeRWgbNEkqO', 'user');
+    const exchange = new ScramExchange(keysOfPassword('pencil'), { kind: 'none' }, 'rOprNGfwEbeRWgbNEkqO', 'user');
     expect(exchange.first()).toBe('n,,n=user,r=rOprNGfwEbeRWgbNEkqO');
     expect(await exchange.final(Buffer.from(serverFirst))).toBe(
       'c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=',
@@ -38,7 +39,7 @@ describe('ScramExchange', () => {
   });
 
   it('refuses a wrong signature', async () => {
-    const exchange = new ScramExchange('pencil', 'rOprNGfwEbeRWgbNEkqO', 'user');
+    const exchange = new ScramExchange(keysOfPassword('pencil'), { kind: 'none' }, 'rOprNGfwEbeRWgbNEkqO', 'user');
     await exchange.final(Buffer.from(serverFirst));
     expect(() => exchange.verify(Buffer.from('v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4='))).toThrow(/could not prove/);
     expect(() => exchange.verify(Buffer.from('e=invalid-proof'))).toThrow(/invalid-proof/);
@@ -60,7 +61,7 @@ describe('ScramExchange', () => {
     [`r=nonce${'x'.repeat(5000)},s=AAAA,i=1`, /too long/],
     ['r=nonce\u0001,s=AAAA,i=1', /plain text/],
   ])('refuses the server message %j', async (text, reason) => {
-    const error = await failure(new ScramExchange('pw', 'nonce').final(Buffer.from(text)));
+    const error = await failure(new ScramExchange(keysOfPassword('pw'), { kind: 'none' }, 'nonce').final(Buffer.from(text)));
     expect(error.code).toBe('malformed');
     expect(error.message).toMatch(reason);
   });
@@ -68,7 +69,7 @@ describe('ScramExchange', () => {
   it('survives random messages', async () => {
     for (let round = 0; round < 500; round++) {
       const text = Array.from({ length: 1 + (round % 60) }, () => 'r=nonce1,s=AAAA,i=4\0\u00ff'[Math.floor(Math.random() * 21)]).join('');
-      const outcome = await new ScramExchange('pw', 'nonce').final(Buffer.from(text, 'latin1')).then(
+      const outcome = await new ScramExchange(keysOfPassword('pw'), { kind: 'none' }, 'nonce').final(Buffer.from(text, 'latin1')).then(
         () => null,
         (error: unknown) => error,
       );
@@ -100,21 +101,21 @@ describe('scramKeys', () => {
 
 describe('BackendAuth', () => {
   it('needs nothing for trust', async () => {
-    expect(await new BackendAuth('me', passwordCredential(null)).next(message(0))).toBeNull();
+    expect(await new BackendAuth('me', passwordCredential(null), place).next(message(0))).toBeNull();
   });
 
   it('answers cleartext and md5', async () => {
-    const auth = new BackendAuth('me', passwordCredential('päss'));
+    const auth = new BackendAuth('me', passwordCredential('päss'), place);
     expect((await auth.next(message(3)))?.toString('hex')).toBe(Buffer.from('p\0\0\0\x0apäss\0').toString('hex'));
     const salt = Buffer.from([1, 2, 3, 4]);
     const hex = (data: Buffer | string) => createHash('md5').update(data).digest('hex');
     const expected = `md5${hex(Buffer.concat([Buffer.from(hex('pässme')), salt]))}`;
-    expect(md5Response('me', 'päss', salt)).toBe(expected);
+    expect(md5Salted(md5Hash('me', 'päss'), salt)).toBe(expected);
     expect((await auth.next(message(5, salt)))?.toString('latin1', 5)).toBe(`${expected}\0`);
   });
 
   it('logs in with SCRAM against a server that checks the proof', async () => {
-    const auth = new BackendAuth('me', passwordCredential('pencil'));
+    const auth = new BackendAuth('me', passwordCredential('pencil'), place);
     const first = await auth.next(sasl('SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'));
     const server = scramServer('pencil', first ?? Buffer.alloc(0));
     const final = await auth.next(message(11, server.first));
@@ -125,7 +126,7 @@ describe('BackendAuth', () => {
   });
 
   it('refuses a server that skips its own proof', async () => {
-    const auth = new BackendAuth('me', passwordCredential('pencil'));
+    const auth = new BackendAuth('me', passwordCredential('pencil'), place);
     const server = scramServer('pencil', (await auth.next(sasl('SCRAM-SHA-256'))) ?? Buffer.alloc(0));
     await auth.next(message(11, server.first));
     expect((await failure(auth.next(message(0)))).code).toBe('server_signature');
@@ -137,26 +138,28 @@ describe('BackendAuth', () => {
     [2, 'Kerberos 5'],
     [99, 'code 99'],
   ])('names method %i', async (code, name) => {
-    const error = await failure(new BackendAuth('me', passwordCredential('pw')).next(message(code)));
+    const error = await failure(new BackendAuth('me', passwordCredential('pw'), place).next(message(code)));
     expect(error.code).toBe('method_unsupported');
     expect(error.message).toContain(name);
     expect(error.hint).toContain('pg_hba.conf');
   });
 
   it('names mechanisms it does not speak', async () => {
-    expect((await failure(new BackendAuth('me', passwordCredential('pw')).next(sasl('OAUTHBEARER')))).message).toContain('OAUTHBEARER');
+    expect((await failure(new BackendAuth('me', passwordCredential('pw'), place).next(sasl('OAUTHBEARER')))).message).toContain(
+      'OAUTHBEARER',
+    );
   });
 
   it.each([message(3), message(5, 'abcd'), sasl('SCRAM-SHA-256')])('says when the password is missing', async (body) => {
     for (const password of [null, '']) {
-      const error = await failure(new BackendAuth('me', passwordCredential(password)).next(body));
+      const error = await failure(new BackendAuth('me', passwordCredential(password), place).next(body));
       expect(error.code).toBe('password_missing');
       expect(error.message).toContain('"me"');
     }
   });
 
   it.each([Buffer.alloc(0), message(5, 'abc'), message(11, 'r=x'), message(12, 'v=x')])('refuses malformed messages', async (body) => {
-    expect((await failure(new BackendAuth('me', passwordCredential('pw')).next(body))).code).toBe('malformed');
+    expect((await failure(new BackendAuth('me', passwordCredential('pw'), place).next(body))).code).toBe('malformed');
   });
 });
 
