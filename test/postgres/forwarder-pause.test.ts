@@ -253,6 +253,17 @@ describe('memory', () => {
   });
 });
 
+it('gets the answer to its own query although reading was stopped for a client that is slow', async () => {
+  const session = await rig();
+  await suspended(session);
+  const { server } = session.forwarder;
+  server?.pauseReading();
+  const answer = await server?.exchange(query('select 1'), 1, { deadlineMs: 2_000 }).answer;
+  expect(answer?.map(({ type }) => String.fromCharCode(type)).join('')).toBe('TDCZ');
+  session.forwarder.resume();
+  expect(letters(await session.client.query('select 2'))).toBe('TDCZ');
+});
+
 describe('the end', () => {
   it('comes after the answers when Terminate is in the middle of a pipeline, and the server connection stays', async () => {
     const session = await rig();
