@@ -53,8 +53,11 @@ export const sessionState = z.enum([
 ]);
 export type SessionState = z.infer<typeof sessionState>;
 
-/** How the endpoint of a session was chosen; `fallback`: the client named an unknown one. */
-export const routedBy = z.enum(['options', 'database', 'default', 'fallback']);
+/**
+ * How the endpoint of a session was chosen. `sni`: by the server name of its TLS greeting; `listener`: by a port of the endpoint's own;
+ * `fallback`: the client named an unknown one.
+ */
+export const routedBy = z.enum(['options', 'database', 'sni', 'listener', 'default', 'fallback']);
 
 /** The phases of a transfer, in their order (DESIGN.md section 5). The pause is `suspend` to `swap`. */
 export const transferPhase = z.enum(['preflight', 'dial', 'armed', 'suspend', 'capture', 'restore', 'verify', 'swap', 'resume', 'settled']);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { CallResult, Delta, Snapshot } from '../../core/contract/index.ts';
+import type { CallResult, Delta, LogEntry, Snapshot } from '../../core/contract/index.ts';
 import type { ConnectionState, Transport } from '../../renderer/src/bridge/transport.ts';
 import { SILENCE_MS, startFeed } from '../../renderer/src/store/feed.ts';
 import { CLOSED_KEPT_MS, HISTORY, LOG_LINES, SAMPLE_SLOTS, applyDelta, applySnapshot, sequence } from '../../renderer/src/store/reduce.ts';
@@ -26,6 +26,33 @@ describe('applySnapshot', () => {
     expect(state.transfers.size).toBe(4);
     expect(state.receivedAt).toBe(1_000);
     expect(state.clockSkew).toBe(1_000 - first.at);
+  });
+});
+
+describe('the event log', () => {
+  const line = (id: number, repeats: number, message = 'A client was refused.'): LogEntry => ({
+    id,
+    at: id,
+    level: 'warn',
+    code: 'client_refused',
+    message,
+    sessionId: null,
+    repeats,
+  });
+
+  it('lets a line that is said again take the place of the earlier one, with its count', () => {
+    const before = { ...start(), log: [line(1, 1), line(2, 1, 'Another.')] };
+    const after = applyDelta(before, nextDelta(before, { log: [line(3, 2), line(4, 3)] }), 0);
+    expect(after.log.map(({ id, repeats }) => [id, repeats])).toEqual([
+      [2, 1],
+      [4, 3],
+    ]);
+  });
+
+  it('keeps a line whose earlier one it never had, and a first one beside an equal one', () => {
+    const before = { ...start(), log: [line(1, 1)] };
+    const after = applyDelta(before, nextDelta(before, { log: [line(2, 1), line(3, 7, 'Unseen.')] }), 0);
+    expect(after.log.map(({ id }) => id)).toEqual([1, 2, 3]);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Delta, Sample, SessionRow, Snapshot } from '../../../core/contract/index.ts';
+import type { Delta, LogEntry, Sample, SessionRow, Snapshot } from '../../../core/contract/index.ts';
 import type { ClosedSession, ServerState } from './server.ts';
 
 /** Slots of the ring of samples: four minutes at one a second. */
@@ -52,7 +52,7 @@ export function applyDelta(state: ServerState, delta: Delta, now: number): Serve
     operations: withNewest(state.operations, delta.operations),
     transfers: withNewest(state.transfers, delta.transfers),
     samples: delta.sample ? ring(state.samples, delta.sample) : state.samples,
-    log: delta.log && delta.log.length > 0 ? [...state.log, ...delta.log].slice(-LOG_LINES) : state.log,
+    log: logAfter(state.log, delta.log),
   };
 }
 
@@ -73,6 +73,22 @@ function withNewest<T extends { id: number }>(held: ReadonlyMap<number, T>, chan
     next.delete(id);
   }
   return next;
+}
+
+/** A line that was said before takes the earlier one's place: it brings the count with it. */
+function logAfter(held: readonly LogEntry[], said: readonly LogEntry[] | undefined): readonly LogEntry[] {
+  if (!said || said.length === 0) return held;
+  const next = [...held];
+  for (const entry of said) {
+    const before = entry.repeats > 1 ? next.findLastIndex((line) => sameWords(line, entry)) : -1;
+    if (before >= 0) next.splice(before, 1);
+    next.push(entry);
+  }
+  return next.slice(-LOG_LINES);
+}
+
+function sameWords(a: LogEntry, b: LogEntry): boolean {
+  return a.message === b.message && a.code === b.code && a.level === b.level;
 }
 
 function sessionsAfter(state: ServerState, change: Delta['sessions'], now: number): Pick<ServerState, 'sessions' | 'closed'> {

@@ -68,6 +68,7 @@ export class World {
   counters: MigrationCounters;
   #changed: Omit<Delta, 'seq' | 'at'> = {};
   #ticks = 0;
+  #notes = 1;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -154,8 +155,7 @@ export class World {
       user: this.#options.longNames ? `role_with_a_very_long_name_for_${long}`.slice(0, 63) : 'postgres',
       database: this.#options.longNames ? `database_${long}`.slice(0, 63) : 'postgres',
       endpoint: endpoint.id,
-      requestedEndpoint: endpoint.id,
-      routedBy: 'options',
+      ...this.#route(id, endpoint.id),
       backend: endpoint.backend,
       serverPid: 4000 + id,
       clientAddress: '127.0.0.1',
@@ -211,8 +211,11 @@ export class World {
     this.#change({ counters: this.counters });
   }
 
+  /** Adds a line to the log; one with the words of an earlier line takes its place and counts it, as a host does. */
   note(level: LogEntry['level'], code: string, message: string, sessionId: number | null = null): void {
-    const entry: LogEntry = { id: this.log.length + 1, at: Date.now(), level, code, message, sessionId, repeats: 1 };
+    const before = this.log.findIndex((each) => each.message === message && each.code === code);
+    const repeats = 1 + (before < 0 ? 0 : (this.log.splice(before, 1)[0]?.repeats ?? 0));
+    const entry: LogEntry = { id: this.#notes++, at: Date.now(), level, code, message, sessionId, repeats };
     this.log.push(entry);
     this.#change({ log: [...(this.#changed.log ?? []), entry] });
   }
@@ -243,6 +246,14 @@ export class World {
       checkedAt: Date.now() - 4_000,
       sessions: 0,
     };
+  }
+
+  /** Most name their endpoint in the options; with trouble one of the first asks for an endpoint that is not there. */
+  #route(id: number, endpoint: string): Pick<SessionRow, 'requestedEndpoint' | 'routedBy'> {
+    if (this.#options.trouble && id === 4) return { requestedEndpoint: 'ep-staging', routedBy: 'fallback' };
+    if (id === 5) return { requestedEndpoint: endpoint, routedBy: 'sni' };
+    if (id === 6) return { requestedEndpoint: endpoint, routedBy: 'listener' };
+    return { requestedEndpoint: endpoint, routedBy: 'options' };
   }
 
   #change(part: Partial<Delta>): void {

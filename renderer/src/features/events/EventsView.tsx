@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
 import type { LogEntry } from '../../../../core/contract/index.ts';
-import { formatClock, formatMoment, plural } from '../../lib/format.ts';
+import { formatClock, formatCount, formatMoment, plural } from '../../lib/format.ts';
 import { useServer } from '../../store/server.ts';
 import { useView } from '../../store/view.ts';
 import { Empty } from '../../ui/Empty.tsx';
@@ -9,9 +9,11 @@ import { Lamp } from '../../ui/Lamp.tsx';
 import type { LampShape, Tone } from '../../ui/Lamp.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
 import styles from './Events.module.css';
+import { groupEvents, isRefusal } from './group.ts';
+import type { EventLine } from './group.ts';
 
 type Level = LogEntry['level'];
-type Filter = 'all' | 'warn' | 'error';
+type Filter = 'all' | 'warn' | 'error' | 'refused';
 
 const levels: Record<Level, { words: string; tone: Tone; shape: LampShape; rank: number }> = {
   info: { words: 'Info', tone: 'idle', shape: 'ring', rank: 0 },
@@ -24,8 +26,9 @@ export function EventsView(): ReactNode {
   const log = useServer((state) => state.log);
   const [filter, setFilter] = useState<Filter>('all');
   const shown = useMemo(() => {
+    if (filter === 'refused') return groupEvents(log.filter(isRefusal));
     const least = filter === 'all' ? 0 : levels[filter].rank;
-    return log.filter((entry) => levels[entry.level].rank >= least).reverse();
+    return groupEvents(log.filter((entry) => levels[entry.level].rank >= least));
   }, [log, filter]);
   return (
     <div className={styles.view}>
@@ -33,19 +36,20 @@ export function EventsView(): ReactNode {
         <h1>Events</h1>
         <span className={styles.soft}>{plural(shown.length, 'event')}</span>
         <Segmented
-          label="Least level"
+          label="Events to show"
           value={filter}
           onChange={setFilter}
           choices={[
             { value: 'all', label: 'All' },
             { value: 'warn', label: 'Warnings and errors' },
             { value: 'error', label: 'Errors' },
+            { value: 'refused', label: 'Refused clients' },
           ]}
         />
       </div>
       <div className={styles.frame}>
         {shown.length === 0 ? (
-          <Empty title={log.length === 0 ? 'Nothing has happened yet' : 'No events of this level'}>
+          <Empty title={log.length === 0 ? 'Nothing has happened yet' : 'No events of this kind'}>
             Lost backends, refused clients, changes of the map and moves are noted here.
           </Empty>
         ) : (
@@ -59,8 +63,8 @@ export function EventsView(): ReactNode {
               </tr>
             </thead>
             <tbody>
-              {shown.map((entry) => (
-                <Line key={entry.id} entry={entry} />
+              {shown.map((line) => (
+                <Line key={line.entry.id} line={line} />
               ))}
             </tbody>
           </table>
@@ -70,7 +74,7 @@ export function EventsView(): ReactNode {
   );
 }
 
-function Line({ entry }: { entry: LogEntry }): ReactNode {
+function Line({ line: { entry, times } }: { line: EventLine }): ReactNode {
   const level = levels[entry.level];
   return (
     <tr>
@@ -82,7 +86,13 @@ function Line({ entry }: { entry: LogEntry }): ReactNode {
         </span>
       </td>
       <td className={styles.message}>
-        {entry.message} <code className={styles.code}>{entry.code}</code>
+        {entry.message}{' '}
+        {times > 1 && (
+          <span className={styles.times} title={`Said ${formatCount(times)} times; this is the last time`}>
+            {formatCount(times)} times
+          </span>
+        )}{' '}
+        <code className={styles.code}>{entry.code}</code>
       </td>
       <td>
         {entry.sessionId !== null && (

@@ -11,21 +11,8 @@ import { Lamp } from '../../ui/Lamp.tsx';
 import { OutcomeLabel } from '../migrate/Outcome.tsx';
 import styles from './Drawer.module.css';
 import { requestName, responseName } from './messages.ts';
+import { askedFor, fallThrough } from './route-words.ts';
 import { states, transactionWords } from './states.ts';
-
-/** Which endpoint the client asked for and how, whatever it has been moved to since. */
-function askedFor({ requestedEndpoint, routedBy }: SessionRow): string {
-  switch (routedBy) {
-    case 'options':
-      return `${requestedEndpoint}, in the startup options`;
-    case 'database':
-      return `${requestedEndpoint}, in the database name`;
-    case 'fallback':
-      return `${requestedEndpoint}, which is unknown: it got the default`;
-    case 'default':
-      return 'none: it got the default';
-  }
-}
 
 function messageAt(message: SessionRow['lastRequest'], name: (type: string) => string): string {
   return message ? `${name(message.type)}, clock ${formatCount(message.at)}` : 'none yet';
@@ -143,7 +130,16 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
           <dt>Endpoint</dt>
           <dd>{row.endpoint}</dd>
           <dt>Asked for</dt>
-          <dd>{askedFor(row)}</dd>
+          <dd>
+            {fallThrough(row) === null ? (
+              askedFor(row)
+            ) : (
+              <span className={styles.inline}>
+                <Lamp tone="warn" shape="triangle" />
+                <span>{askedFor(row)}</span>
+              </span>
+            )}
+          </dd>
           <dt>Backend</dt>
           <dd>{row.backend}</dd>
           <dt>Server process</dt>

@@ -4,6 +4,7 @@ import { useHostNow } from '../../lib/clock.ts';
 import { formatBytes, formatCount, formatMoment, formatShort, formatSpanShort } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import styles from './Grid.module.css';
+import { fallThrough } from './route-words.ts';
 import type { SortColumn } from './sort.ts';
 import { states, transactionWords } from './states.ts';
 
@@ -23,7 +24,22 @@ function Since({ at }: { at: number }): ReactNode {
 }
 
 function EndpointCell({ row }: { row: SessionRow }): ReactNode {
-  return row.transfer ? <span className={styles.moving}>→ {row.transfer.to}</span> : row.endpoint;
+  if (row.transfer) return <span className={styles.moving}>→ {row.transfer.to}</span>;
+  if (fallThrough(row) === null) return row.endpoint;
+  return (
+    <span className={styles.state}>
+      <span role="img" aria-label="fallback">
+        <Lamp tone="warn" shape="triangle" />
+      </span>
+      <span className={styles.clip}>{row.endpoint}</span>
+    </span>
+  );
+}
+
+function endpointTitle(row: SessionRow): string {
+  if (row.transfer) return `${row.endpoint}, moving to ${row.transfer.to} (${row.transfer.phase})`;
+  const fallen = fallThrough(row);
+  return fallen === null ? row.endpoint : `${row.endpoint}; ${fallen}`;
 }
 
 function StateCell({ row }: { row: SessionRow }): ReactNode {
@@ -50,7 +66,7 @@ export const columns: readonly Column[] = [
     key: 'endpoint',
     label: 'Endpoint',
     cell: (row) => <EndpointCell row={row} />,
-    title: (row) => (row.transfer ? `${row.endpoint}, moving to ${row.transfer.to} (${row.transfer.phase})` : row.endpoint),
+    title: endpointTitle,
   },
   {
     key: 'backend',

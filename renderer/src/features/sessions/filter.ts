@@ -8,6 +8,8 @@ const fields: Record<string, (row: SessionRow) => string> = {
   database: (row) => row.database,
   db: (row) => row.database,
   endpoint: (row) => row.endpoint,
+  asked: (row) => row.requestedEndpoint ?? '',
+  route: (row) => row.routedBy,
   backend: (row) => row.backend,
   state: (row) => row.state,
   tx: (row) => row.transaction ?? '',
