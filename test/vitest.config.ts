@@ -25,6 +25,17 @@ export default defineConfig({
         resolve: { alias },
         test: { name: 'soak', include: ['test/soak/**/*.test.ts'], env, testTimeout: 1_800_000, hookTimeout: 120_000 },
       },
+      {
+        root,
+        resolve: { alias },
+        // The heap is looked at after a full collection.
+        test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], env, execArgv: ['--expose-gc'], testTimeout: 900_000, hookTimeout: 120_000 },
+      },
+      {
+        root,
+        resolve: { alias },
+        test: { name: 'streams', include: ['test/streams/**/*.test.ts'], env, testTimeout: 300_000, hookTimeout: 120_000 },
+      },
       { root, test: { name: 'package', include: ['test/package/**/*.test.ts'], env, ...withServers } },
     ],
   },
