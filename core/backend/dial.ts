@@ -115,12 +115,20 @@ export function dial(login: Login, options: DialOptions = {}): Promise<ServerCon
 function silent(backend: BackendAddress, stage: string, deadlineMs: number): DialFailure {
   return stage === 'connect'
     ? new DialFailure('unreachable', `${backend.id} did not accept the connection within ${deadlineMs} ms`)
-    : new DialFailure('silent', `${backend.id} accepted the connection but did not finish the login within ${deadlineMs} ms`, 'The server may be overloaded, paused or not a PostgreSQL server.');
+    : new DialFailure(
+        'silent',
+        `${backend.id} accepted the connection but did not finish the login within ${deadlineMs} ms`,
+        'The server may be overloaded, paused or not a PostgreSQL server.',
+      );
 }
 
 function unreachable(backend: BackendAddress, error: NodeJS.ErrnoException): DialFailure {
   if (error.code === 'ECONNREFUSED') {
-    return new DialFailure('unreachable', `nothing listens on ${backend.id} (connection refused)`, 'Start that server, or change the endpoint.');
+    return new DialFailure(
+      'unreachable',
+      `nothing listens on ${backend.id} (connection refused)`,
+      'Start that server, or change the endpoint.',
+    );
   }
   if (error.code === 'ENOTFOUND') return new DialFailure('unreachable', `the host name of ${backend.id} is not known`);
   return new DialFailure('unreachable', `cannot reach ${backend.id}: ${error.message}`);

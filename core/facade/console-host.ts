@@ -12,8 +12,8 @@ export interface ConsoleHostParts {
   readonly pools: Pools;
   readonly planner: Planner;
   readonly stats: StatsBook;
-  endpoints(): EndpointRow[];
-  hostInfo(): HostInfo;
+  readonly endpoints: () => EndpointRow[];
+  readonly hostInfo: () => HostInfo;
 }
 
 /** See the head of this file. */

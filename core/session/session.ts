@@ -64,7 +64,14 @@ export class Session {
   #since = Date.now();
   #state: SessionState = 'connecting';
 
-  constructor(id: number, socket: net.Socket, cancelPid: number, identity: SessionIdentity, place: SessionPlace, onEnd: (session: Session, end: ForwarderEnd) => void) {
+  constructor(
+    id: number,
+    socket: net.Socket,
+    cancelPid: number,
+    identity: SessionIdentity,
+    place: SessionPlace,
+    onEnd: (session: Session, end: ForwarderEnd) => void,
+  ) {
     this.id = id;
     this.identity = identity;
     this.place = place;

@@ -80,6 +80,13 @@ test('a server killed under load takes only its own sessions along, and the page
   await expectUnharmed(near);
 });
 
+/** How many events of a kind there were: equal ones are one line that says how often. */
+function timesSaid(page: Page, code: string): Promise<number> {
+  return event(page, code).evaluateAll((lines) =>
+    lines.reduce((sum, line) => sum + Number(/(\d+) times/.exec(line.textContent ?? '')?.[1] ?? 1), 0),
+  );
+}
+
 test('rubbish on the port of the proxy is an event and nothing else', async ({ page, host }) => {
   await openWindow(page, host);
   const client = await worker(host, 'bystander', 'ep-a');
@@ -94,7 +101,7 @@ test('rubbish on the port of the proxy is an event and nothing else', async ({ p
     await wire.closed();
     wire.destroy();
   }
-  await expect(event(page, 'protocol_violation')).toHaveCount(rubbish.length);
+  await expect.poll(() => timesSaid(page, 'protocol_violation')).toBe(rubbish.length);
 
   // Past the login, where the server would be the one to be confused.
   const { client: wire } = await WireClient.start(host.proxy.port, { options: 'endpoint=ep-a', application_name: 'babbler' });
@@ -103,7 +110,7 @@ test('rubbish on the port of the proxy is an event and nothing else', async ({ p
   expect(answer && fields(answer)).toMatchObject({ S: 'FATAL', C: '08P01' });
   await wire.closed();
   wire.destroy();
-  await expect(event(page, 'protocol_violation')).toHaveCount(rubbish.length + 1);
+  await expect.poll(() => timesSaid(page, 'protocol_violation')).toBe(rubbish.length + 1);
 
   // Half a packet, then gone: nothing to tell.
   const half = await WireClient.open(host.proxy.port);

@@ -135,7 +135,9 @@ function judge(state: SessionStateCapture, journal: SessionJournal, server: Serv
     }
   }
   if (journal.unnamedUncertain) {
-    findings.push(block('unnamed_statement', 'its unnamed statement is not known after an error in a pipeline', 'It can move after its next query.'));
+    findings.push(
+      block('unnamed_statement', 'its unnamed statement is not known after an error in a pipeline', 'It can move after its next query.'),
+    );
   }
   if (journal.unnamedTooLarge > 0) {
     findings.push(
