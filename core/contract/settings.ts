@@ -16,6 +16,9 @@ export const certificateSource = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('files'), certificate: path, key: path }),
 ]);
 
+/** How clients prove who they are. `trust` only on loopback; `password` in clear only over TLS or on loopback. */
+export const authenticationMethod = z.enum(['trust', 'scram-sha-256', 'md5', 'password']);
+
 /** See the head of this file. 0 as a limit or a time means: none. */
 export const settings = z.strictObject({
   tls: z
@@ -27,8 +30,7 @@ export const settings = z.strictObject({
     .prefault({}),
   authentication: z
     .strictObject({
-      /** How clients prove who they are. `trust` only on loopback; `password` in clear only over TLS or on loopback. */
-      method: z.enum(['trust', 'scram-sha-256', 'md5', 'password']).default('trust'),
+      method: authenticationMethod.default('trust'),
       /**
        * Whose verifiers are read from `pg_authid` of that endpoint's backend, with the endpoint's own role; null: only the users
        * below are known.
@@ -63,11 +65,18 @@ export type Settings = z.infer<typeof settings>;
 /** As a person writes them: everything may be left out. */
 export type SettingsInput = z.input<typeof settings>;
 
+/** What a window saves: everything but the users, who have calls of their own and stay as they are. */
+export const savedSettings = settings.omit({ authentication: true }).extend({
+  authentication: z
+    .strictObject({ method: authenticationMethod.default('trust'), verifiersFrom: endpointId.nullable().default(null) })
+    .prefault({}),
+});
+
 /** What a window sees of the settings: users by name only, and what became of the settings. */
 export const settingsView = z.object({
   settings: settings.omit({ authentication: true }).extend({
     authentication: z.object({
-      method: z.enum(['trust', 'scram-sha-256', 'md5', 'password']),
+      method: authenticationMethod,
       verifiersFrom: z.string().nullable(),
       users: z.array(z.object({ name: z.string() })),
     }),

@@ -1,5 +1,6 @@
 /** Takes clients in, stage by stage, gives them a server connection, and sees them off. */
 import type net from 'node:net';
+import type { Settings } from '../contract/index.ts';
 import { DialFailure, startupKey } from '../backend/dial.ts';
 import { loginFor } from '../backend/login.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
@@ -31,7 +32,8 @@ export interface ConsoleDoor {
 export interface ProxyOptions {
   readonly map: EndpointMap;
   readonly pools: Pools;
-  readonly unknownEndpoint: 'default' | 'refuse';
+  /** The settings of the moment; read for every client. */
+  settings(): Settings;
   readonly console: ConsoleDoor;
   report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
   /** A session is about to be forgotten. */
@@ -109,7 +111,7 @@ export class Proxy {
         this.#openConsole(socket, parameters, client.rest);
         return;
       }
-      await this.#attach(socket, client, route(parameters, this.#options.map, this.#options.unknownEndpoint));
+      await this.#attach(socket, client, route(parameters, this.#options.map, this.#options.settings().unknownEndpoint));
     } catch (error) {
       if (!(error instanceof ClientRefusal)) throw error;
       this.#options.report(

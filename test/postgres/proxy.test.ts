@@ -24,8 +24,8 @@ import {
 } from '../support/wire-client.ts';
 
 const cluster = useCluster();
-const yard = useYard(() => ({ endpoints: { 'ep-a': cluster().url() }, options: { unknownEndpoint: 'refuse' } }));
-const loose = useYard(() => ({ endpoints: { 'ep-a': cluster().url() }, options: { unknownEndpoint: 'default' } }));
+const yard = useYard(() => ({ endpoints: { 'ep-a': cluster().url() }, options: { settings: { unknownEndpoint: 'refuse' } } }));
+const loose = useYard(() => ({ endpoints: { 'ep-a': cluster().url() }, options: { settings: { unknownEndpoint: 'default' } } }));
 
 const query = (sql: string): Buffer => message('Q', cstring(sql));
 const letters = (answers: WireMessage[]): string => answers.map(({ type }) => type).join('');

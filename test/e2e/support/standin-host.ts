@@ -12,6 +12,7 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { CallError, clientFrame, delta as deltaSchema, dispatch } from '../../../core/contract/index.ts';
 import type { Handlers, TransferRow } from '../../../core/contract/index.ts';
+import { standinSettings } from './standin-settings.ts';
 import { World } from './standin-world.ts';
 import type { WorldOptions } from './standin-world.ts';
 
@@ -147,6 +148,7 @@ function handlersOf(world: World, moves: Set<ReturnType<typeof setTimeout>>, onS
     return { sessionId, verdict: 'ready' as const, reason: null, findings: sessionId % 3 === 0 ? [info] : [] };
   };
   return {
+    ...standinSettings(),
     snapshot: () => {
       onSnapshot();
       return world.snapshot();
