@@ -221,6 +221,20 @@ describe('the opening', () => {
     expect(await readOpening(accepted, null)).toMatchObject({ kind: 'gone' });
   });
 
+  it('lets a slow client have everything that was meant for it', async () => {
+    const { client, accepted } = await pair();
+    client.pause();
+    const bytes = 32 * 1024 * 1024;
+    accepted.write(Buffer.alloc(bytes));
+    farewell(accepted);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    let received = 0;
+    client.on('data', (chunk: Buffer) => (received += chunk.length));
+    client.resume();
+    await once(client, 'end');
+    expect(received).toBe(bytes);
+  });
+
   it('ends in last words that arrive although the client still sends', async () => {
     const { client, accepted } = await pair();
     for (let i = 0; i < 50; i++) client.write(Buffer.alloc(65_536));
