@@ -23,7 +23,23 @@ const direct = Number(endpoints[0].backend.split(':').at(-1));
 
 /** Transactions per second. */
 function rate(port, mode, clients) {
-  const args = ['-n', '-S', '-M', mode, '-c', String(clients), '-T', seconds, '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', 'postgres'];
+  const args = [
+    '-n',
+    '-S',
+    '-M',
+    mode,
+    '-c',
+    String(clients),
+    '-T',
+    seconds,
+    '-h',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    '-U',
+    'postgres',
+    'postgres',
+  ];
   const output = execFileSync('pgbench', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   const found = /tps = ([\d.]+)/.exec(output);
   if (found === null) throw new Error(`pgbench said: ${output}`);
