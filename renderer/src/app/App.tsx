@@ -1,6 +1,5 @@
 import { Suspense, lazy, useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
-import { MigrateDialog } from '../features/migrate/MigrateDialog.tsx';
 import { OperationPanels } from '../features/migrate/OperationPanels.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
 import { cx } from '../lib/cx.ts';
@@ -15,9 +14,11 @@ import { parseHash, useHash } from './routes.ts';
 import type { Route } from './routes.ts';
 
 // Only the table is needed at once.
+const MigrateDialog = lazy(() => import('../features/migrate/MigrateDialog.tsx').then((module) => ({ default: module.MigrateDialog })));
 const EndpointsView = lazy(() => import('../features/endpoints/EndpointsView.tsx').then((module) => ({ default: module.EndpointsView })));
 const EventsView = lazy(() => import('../features/events/EventsView.tsx').then((module) => ({ default: module.EventsView })));
 const PoolsView = lazy(() => import('../features/pools/PoolsView.tsx').then((module) => ({ default: module.PoolsView })));
+const SettingsView = lazy(() => import('../features/settings/SettingsView.tsx').then((module) => ({ default: module.SettingsView })));
 const MigrationsView = lazy(() =>
   import('../features/migrations/MigrationsView.tsx').then((module) => ({ default: module.MigrationsView })),
 );
@@ -28,6 +29,7 @@ const titles: Record<Route, string> = {
   pools: 'Pools',
   migrations: 'Migrations',
   events: 'Events',
+  settings: 'Settings',
 };
 
 function View({ route, params }: { route: Route; params: URLSearchParams }): ReactNode {
@@ -42,6 +44,8 @@ function View({ route, params }: { route: Route; params: URLSearchParams }): Rea
       return <MigrationsView params={params} />;
     case 'events':
       return <EventsView />;
+    case 'settings':
+      return <SettingsView />;
   }
 }
 
@@ -84,7 +88,11 @@ export function App(): ReactNode {
           </ErrorBoundary>
         </main>
       </div>
-      {migrating && <MigrateDialog />}
+      {migrating && (
+        <Suspense fallback={null}>
+          <MigrateDialog />
+        </Suspense>
+      )}
       <OperationPanels />
     </div>
   );

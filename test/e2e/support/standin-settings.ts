@@ -2,6 +2,9 @@
 import { CallError, settings as settingsSchema } from '../../../core/contract/index.ts';
 import type { Handlers, SettingsView } from '../../../core/contract/index.ts';
 
+/** A port that is never free here. */
+export const TAKEN_PORT = 5432;
+
 /** The calls about settings, over defaults of their own. */
 export function standinSettings(): Pick<Handlers, 'settings.get' | 'settings.save' | 'users.save' | 'users.remove' | 'tls.makeLocal'> {
   let view: SettingsView = {
@@ -13,9 +16,15 @@ export function standinSettings(): Pick<Handlers, 'settings.get' | 'settings.sav
   };
   const change = (part: Partial<SettingsView['settings']>): SettingsView => {
     const settings = { ...view.settings, ...part };
-    const listeners = settings.listeners.map(({ endpoint, port }) => ({ endpoint, port: port === 0 ? 40_000 : port, problem: null }));
+    const listeners = settings.listeners.map(({ endpoint, port }, index) => ({
+      endpoint,
+      port: port === 0 ? 40_000 + index : port,
+      // What a real host says of a port that another program holds.
+      problem: port === TAKEN_PORT ? `Port ${port} is taken by another program.` : null,
+    }));
     const authorityFile = settings.tls.certificate.kind === 'local' ? '/home/me/.config/Switchyard/authority/authority.pem' : null;
-    view = { ...view, settings, listeners, authorityFile };
+    const problems = listeners.flatMap(({ endpoint, problem }) => (problem === null ? [] : [`${endpoint}: ${problem}`]));
+    view = { ...view, settings, listeners, authorityFile, problems };
     return view;
   };
   const users = (): { name: string }[] => view.settings.authentication.users;
@@ -23,7 +32,12 @@ export function standinSettings(): Pick<Handlers, 'settings.get' | 'settings.sav
     change({ authentication: { ...view.settings.authentication, users: next } });
   return {
     'settings.get': () => view,
-    'settings.save': (request) => change({ ...request, authentication: { ...request.authentication, users: users() } }),
+    'settings.save': (request) => {
+      if (request.tls.certificate.kind === 'files' && request.tls.certificate.certificate.includes('missing')) {
+        throw new CallError('bad_certificate', `${request.tls.certificate.certificate} cannot be read.`, 'Is the path right?');
+      }
+      return change({ ...request, authentication: { ...request.authentication, users: users() } });
+    },
     'users.save': ({ name }) => withUsers([...users().filter((user) => user.name !== name), { name }]),
     'users.remove': ({ name }) => {
       if (!users().some((user) => user.name === name)) throw new CallError('unknown_user', `There is no user "${name}".`);
