@@ -32,9 +32,15 @@ export class Pools {
   /** A logged-in connection for `login`; see `Pool.acquire`. */
   async acquire(login: Login, signal: AbortSignal): Promise<ServerConnection> {
     const pool = this.#pool(login);
-    const connection = await pool.acquire(login, signal);
-    this.#owners.set(connection, pool);
-    return connection;
+    try {
+      const connection = await pool.acquire(login, signal);
+      this.#owners.set(connection, pool);
+      return connection;
+    } catch (error) {
+      // Clients choose the names of databases and roles: pools for those that the server does not know must not pile up.
+      if (pool.opened === 0 && pool.isUnused) this.#pools.delete(pool.key);
+      throw error;
+    }
   }
 
   /** Gives a connection back; `fit` says that it is at a safe point. */
