@@ -197,7 +197,7 @@ export class Proxy {
         this.#options.report(
           'info',
           'client_lost',
-          `Session ${session.id} (${session.identity.application || 'unnamed'}) lost its client: ${end.message}.`,
+          `Session ${session.id} (${session.application || 'unnamed'}) lost its client: ${end.message}.`,
           session.id,
         );
         session.farewell();

@@ -12,6 +12,7 @@ import { SessionJournal } from './journal.ts';
 
 /** What a client asked for and how that was understood. Holds a secret: rows are made field by field, never from this. */
 export interface SessionIdentity {
+  /** As given at startup; `Session.application` is the name it goes by now. */
   readonly application: string;
   /** The user name the client gave. */
   readonly user: string;
@@ -114,6 +115,11 @@ export class Session {
     farewell(this.#socket, lastWords);
   }
 
+  /** The name the client goes by now: JDBC, for one, gives it by a SET after the login. */
+  get application(): string {
+    return this.forwarder.clientParameters.get('application_name') ?? this.identity.application;
+  }
+
   get state(): SessionState {
     const { forwarder } = this;
     if (forwarder.isEnded) return 'closing';
@@ -138,7 +144,7 @@ export class Session {
     const since = state === 'active' || state === 'idle' ? Math.max(link.busySince, this.connectedAt) : this.#since;
     return {
       id: this.id,
-      application: identity.application,
+      application: this.application,
       user: identity.user,
       database: this.database,
       endpoint: place.endpoint,
