@@ -18,7 +18,7 @@ import {
   type Snapshot,
   type TransferRow,
 } from './contract/index.ts';
-import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
+import { backendId, EndpointMap, formatBackendUrl, type EndpointSpec } from './endpoints/map.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
 import { connectLines } from './facade/connect-lines.ts';
@@ -289,6 +289,7 @@ export class Switchyard {
       port: spec.port,
       database: spec.database,
       user: spec.user,
+      url: formatBackendUrl(spec),
       passwordSet: spec.password !== null,
       isDefault: spec.id === defaultId,
       ...this.#status.of(backendId(spec)),

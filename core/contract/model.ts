@@ -28,6 +28,8 @@ export const endpointRow = z.object({
   database: z.string(),
   /** Role the proxy logs in as; empty: the client's own user name. */
   user: z.string(),
+  /** Its URL, with the parameters that say how it is encrypted, and never with the password: to be edited and saved again. */
+  url: z.string(),
   passwordSet: z.boolean(),
   isDefault: z.boolean(),
   status: backendStatus,

@@ -25,6 +25,7 @@ function endpointRow(id: string, port: number): EndpointRow {
     port,
     database: 'postgres',
     user: '',
+    url: `postgresql://127.0.0.1:${port}/postgres`,
     passwordSet: false,
     isDefault: id === 'ep-a',
     status: 'up',
@@ -177,7 +178,7 @@ beforeEach(async () => {
   sockets = [];
   listener = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
-    void readOpening(socket, null).then((opening) => {
+    void readOpening(socket, null, new AbortController().signal).then((opening) => {
       if (opening.kind === 'cancel') {
         for (const each of consoles) each.cancel();
         socket.end();

@@ -5,8 +5,11 @@ import type { Handlers, SettingsView } from '../../../core/contract/index.ts';
 /** A port that is never free here. */
 export const TAKEN_PORT = 5432;
 
+/** The calls that are about settings. */
+export type SettingsHandlers = Pick<Handlers, 'settings.get' | 'settings.save' | 'users.save' | 'users.remove' | 'tls.makeLocal'>;
+
 /** The calls about settings, over defaults of their own. */
-export function standinSettings(): Pick<Handlers, 'settings.get' | 'settings.save' | 'users.save' | 'users.remove' | 'tls.makeLocal'> {
+export function standinSettings(): { handlers: SettingsHandlers; view: () => SettingsView } {
   let view: SettingsView = {
     settings: settingsSchema.parse({}),
     authorityFile: null,
@@ -30,7 +33,7 @@ export function standinSettings(): Pick<Handlers, 'settings.get' | 'settings.sav
   const users = (): { name: string }[] => view.settings.authentication.users;
   const withUsers = (next: { name: string }[]): SettingsView =>
     change({ authentication: { ...view.settings.authentication, users: next } });
-  return {
+  const handlers: SettingsHandlers = {
     'settings.get': () => view,
     'settings.save': (request) => {
       if (request.tls.certificate.kind === 'files' && request.tls.certificate.certificate.includes('missing')) {
@@ -45,4 +48,5 @@ export function standinSettings(): Pick<Handlers, 'settings.get' | 'settings.sav
     },
     'tls.makeLocal': () => change({ tls: { clients: 'allow', certificate: { kind: 'local' } } }),
   };
+  return { handlers, view: () => view };
 }

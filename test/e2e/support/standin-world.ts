@@ -238,6 +238,7 @@ export class World {
       port,
       database: 'postgres',
       user: 'postgres',
+      url: `postgresql://postgres@127.0.0.1:${port}/postgres`,
       passwordSet: !isDefault,
       isDefault,
       status: 'up',
