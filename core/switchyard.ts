@@ -100,7 +100,7 @@ export class Switchyard {
       host: options.listen.host,
       file: options.settingsFile ?? null,
       makeLocalAuthority: options.makeLocalAuthority ?? null,
-      listeners: () => [],
+      listeners: () => this.#proxy.doors.view(),
       apply: (settings) => this.#applySettings(settings),
     });
     this.#proxy = new Proxy({
@@ -128,6 +128,8 @@ export class Switchyard {
       onOperation: (row) => this.#pending.noteOperation(row),
     });
     this.#map.onChange(() => {
+      // An endpoint that comes or goes takes its own port along.
+      void this.#proxy.doors.apply(options.listen.host, this.#settings.current.listeners);
       this.#preflight.forget();
       this.#pending.noteHost();
     });
@@ -247,8 +249,9 @@ export class Switchyard {
     const problems: string[] = [];
     const { method, verifiersFrom, users } = settings.authentication;
     if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
+    await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
     this.#pending.noteHost();
-    return Promise.resolve(problems);
+    return problems;
   }
 
   #endpointCalls(): EndpointCallsContext {

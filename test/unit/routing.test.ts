@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { EndpointMap } from '../../core/endpoints/map.ts';
-import { endpointInOptions, route } from '../../core/proxy/routing.ts';
+import { route } from '../../core/proxy/routing.ts';
+import { endpointInOptions } from '../../core/proxy/routing-options.ts';
+
+type Client = Parameters<typeof route>[0];
+
+function client(parameters: Record<string, string>, rest: Partial<Client> = {}): Client {
+  return { parameters: new Map(Object.entries(parameters)), serverName: null, listenerEndpoint: null, ...rest };
+}
 
 describe('endpoint words in the options', () => {
   it.each([
@@ -38,7 +45,7 @@ describe('a route', () => {
     parameters: Record<string, string>,
     unknown: 'default' | 'refuse' = 'refuse',
   ): { id: string; database: string; by: string } => {
-    const { spec: found, database, routedBy } = route(new Map(Object.entries({ user: 'me', ...parameters })), map, unknown);
+    const { spec: found, database, routedBy } = route(client({ user: 'me', ...parameters }), map, unknown);
     return { id: found.id, database, by: routedBy };
   };
 
@@ -55,21 +62,15 @@ describe('a route', () => {
   it('refuses what it cannot decide', () => {
     expect(() => go({ database: 'ep-c/x' })).toThrow('endpoint "ep-c" does not exist');
     expect(() => go({ database: 'ep-a/x', options: 'endpoint=ep-b' })).toThrow(
-      'the options name endpoint "ep-b", the database name endpoint "ep-a"',
+      'the options name endpoint "ep-b", the database name ("ep-a/x") names endpoint "ep-a"',
     );
     expect(() => go({ options: 'endpoint=ep-a endpoint=ep-b' })).toThrow('two endpoints');
-    expect(() => route(new Map([['user', 'me']]), new EndpointMap(), 'default')).toThrow('there is no endpoint');
+    expect(() => route(client({ user: 'me' }), new EndpointMap(), 'default')).toThrow('there is no endpoint');
   });
 
   it('passes on everything but what it was made of', () => {
     const { startup } = route(
-      new Map([
-        ['user', 'me'],
-        ['database', 'ep-a/x'],
-        ['options', 'endpoint=ep-a -c a.b=1'],
-        ['TimeZone', 'UTC'],
-        ['_pq_.x', '1'],
-      ]),
+      client({ user: 'me', database: 'ep-a/x', options: 'endpoint=ep-a -c a.b=1', TimeZone: 'UTC', '_pq_.x': '1' }),
       map,
       'refuse',
     );
