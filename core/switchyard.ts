@@ -93,6 +93,7 @@ export class Switchyard {
     });
     this.#pools = new Pools({
       size: options.poolSize ?? DEFAULT_POOL_SIZE,
+      keepalive: () => this.#settings.current.times.keepalive,
       report: (level, code, message) => this.#log.add(level, code, message),
       onDial: (backend, failure, version) => this.#status.note(backend, failure, version),
     });

@@ -82,6 +82,8 @@ export const sessionRow = z.object({
   serverPid: z.number().int().nullable(),
   clientAddress: z.string(),
   clientPort: z.number().int(),
+  /** The protocol that encrypts the client's connection, for example `TLSv1.3`; null: none, it is plain text. */
+  tls: z.string().nullable(),
   state: sessionState,
   /** Last transaction status of ReadyForQuery. */
   transaction: z.enum(['I', 'T', 'E']).nullable(),

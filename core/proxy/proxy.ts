@@ -1,5 +1,6 @@
 /** Takes clients in, stage by stage, gives them a server connection, and sees them off. */
 import type net from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Settings } from '../contract/index.ts';
 import { DialFailure, startupKey } from '../backend/dial.ts';
 import { loginFor } from '../backend/login.ts';
@@ -225,6 +226,7 @@ export class Proxy {
       requestedEndpoint: routed.requestedEndpoint,
       routedBy: routed.routedBy,
       clientAddress: socket.remoteAddress ?? '',
+      tls: socket instanceof TLSSocket ? socket.getProtocol() : null,
       clientPort: socket.remotePort ?? 0,
       replication: isReplication(routed.startup.get('replication')),
     };

@@ -25,6 +25,8 @@ export interface SessionIdentity {
   readonly requestedEndpoint: string | null;
   readonly routedBy: SessionRow['routedBy'];
   readonly clientAddress: string;
+  /** For example `TLSv1.3`; null: plain text. */
+  readonly tls: string | null;
   readonly clientPort: number;
   /** A walsender connection: one to one, neither pooled nor moved. */
   readonly replication: boolean;
@@ -153,6 +155,7 @@ export class Session {
       backend: this.backend,
       serverPid: forwarder.server?.pid ?? null,
       clientAddress: identity.clientAddress,
+      tls: identity.tls,
       clientPort: identity.clientPort,
       state,
       transaction: forwarder.server === null ? null : link.status === Status.Idle ? 'I' : link.status === Status.InTransaction ? 'T' : 'E',

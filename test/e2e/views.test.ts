@@ -382,7 +382,9 @@ test.describe('settings', () => {
     await expect(page.getByText('alice was added.')).toBeVisible();
     await expect(password).toHaveValue('');
     await expect(page.getByText('Nobody could log in')).toBeHidden();
-    expect(await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))).not.toContain('planted-5a1e');
+    expect(await page.evaluate(() => JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)]))).not.toContain(
+      'planted-5a1e',
+    );
 
     await page.getByRole('button', { name: 'Set a new password for alice' }).click();
     await expect(password).toBeFocused();
@@ -449,6 +451,7 @@ test('the endpoint form writes encryption into the URL, and a failed test says w
   await dialog.getByLabel('Root certificate (sslrootcert)').fill('/ca.pem');
   await expect(answer).toBeHidden();
   await dialog.getByRole('button', { name: 'Save endpoint' }).click();
+  await expect(page.getByRole('listitem', { name: 'Endpoint ep-b' })).toContainText('verify-full');
   await page.getByRole('button', { name: 'Edit ep-b' }).click();
   await expect(dialog.getByLabel('Root certificate (sslrootcert)')).toHaveValue('/ca.pem');
 });
@@ -461,7 +464,11 @@ test('a session that fell through is marked, says what it asked for, and can be 
   await page.getByLabel('Filter sessions').fill('route:sni');
   await expect(page.getByText('1 of 12 sessions')).toBeVisible();
   await page.getByRole('button', { name: /^Open details of session 5\b/ }).click();
-  await expect(page.getByRole('complementary')).toContainText('in the server name of its TLS greeting');
+  const drawer = page.getByRole('complementary');
+  await expect(drawer).toContainText('in the server name of its TLS greeting');
+  await expect(drawer).toContainText('TLSv1.3');
+  await page.getByLabel('Filter sessions').fill('tls:v1.3');
+  await expect(page.getByText('5 of 12 sessions')).toBeVisible();
 });
 
 test('clients refused for one reason are one event with a count', async ({ page }) => {

@@ -51,6 +51,7 @@ function session(id: number): SessionRow {
     backend: '127.0.0.1:5432',
     serverPid: null,
     clientAddress: '127.0.0.1',
+    tls: null,
     clientPort: 50_000 + id,
     state: 'idle',
     transaction: 'I',

@@ -108,17 +108,40 @@ const kind: Kind<SessionCase, Lane> = {
     const [ours, truth] = await Promise.all([hear(through, marker), hear(direct, marker)]);
     if (!ours.alive || !truth.alive) await kind.closeLane(lane);
     compare(ours, truth);
-    if (ours.alive) await expectSettled(through);
+    if (ours.alive && !(await isSettled(through))) await giveUp(lane, pieces);
   },
 };
 
-/** All answers are in, and the proxy knows it: else the session could never be moved, nor its server connection be used again. */
-async function expectSettled(client: RawClient): Promise<void> {
+/**
+ * All answers are in, and the proxy knows it: else the session could never be moved, nor its server connection be used again.
+ * There is one exception: behind a COPY that failed, a client that did not wait leaves no way to tell which of its messages the
+ * server has ignored. The proxy then gives up counting for that session, but sees it off all the same. Returns false then.
+ */
+async function isSettled(client: RawClient): Promise<boolean> {
   const port = client.socket.localPort;
-  const row = (await yard().sessions()).find(({ clientPort }) => clientPort === port);
-  if (row?.outstanding !== 0 || row.state !== 'idle') {
-    throw new WrongAnswer(`the session is idle, but the proxy takes it for ${row?.state} with ${row?.outstanding} answers outstanding`);
+  for (const patience of [0, 20, 500]) {
+    if (patience > 0) await new Promise((resolve) => setTimeout(resolve, patience));
+    const row = (await yard().sessions()).find(({ clientPort }) => clientPort === port);
+    if (row?.outstanding === 0 && row.state === 'idle') return true;
   }
+  return false;
+}
+
+async function giveUp(lane: Lane, pieces: readonly Buffer[]): Promise<void> {
+  uncounted++;
+  if (!hasCopyData(Buffer.concat(pieces))) throw new WrongAnswer('the session is idle, but the proxy does not know it');
+  lane.through?.finish();
+  await lane.through?.rest(DEADLINE_MS);
+  await kind.closeLane(lane);
+}
+
+let uncounted = 0;
+
+function hasCopyData(bytes: Buffer): boolean {
+  for (let at = 0; at + 5 <= bytes.length; at += 1 + bytes.readInt32BE(at + 1)) {
+    if ('dcf'.includes(bytes.toString('latin1', at, at + 1))) return true;
+  }
+  return false;
 }
 
 function compare(ours: { said: string[]; alive: boolean }, truth: { said: string[]; alive: boolean }): void {
@@ -134,7 +157,9 @@ function compare(ours: { said: string[]; alive: boolean }, truth: { said: string
 }
 
 it('sessions', async () => {
-  await runCampaign(kind, { cases: 22_000, lanes: 8, regressions: regressions.session, deadlineMs: 3 * DEADLINE_MS });
+  const total = await runCampaign(kind, { cases: 22_000, lanes: 8, regressions: regressions.session, deadlineMs: 3 * DEADLINE_MS });
+  process.stdout.write(`fuzz session: ${uncounted} sessions gave up counting behind a COPY that failed\n`);
+  expect(uncounted).toBeLessThan(total / 100);
   expectHealthy((await healthy?.stop()) ?? expect.fail());
   await expectNothingLeft(yard(), [one(), other()]);
 });

@@ -59,7 +59,7 @@ export async function runCell({ client, program, mode, environment, application,
   else if (code !== 0) note('close', 'fail', `it left with ${code}`);
   else if (client.endsInSilence) note('close', 'ok');
   if (seen.steps.get('connect')?.outcome === 'ok') {
-    await control.until(application, (row) => row === null, 'gone').catch((error) => note('close', 'fail', error.message));
+    await control.untilGone(application).catch((error) => note('close', 'fail', error.message));
   }
   return { steps: seen.steps, version: seen.version, failure: firstFailure(seen) };
 }
@@ -67,7 +67,7 @@ export async function runCell({ client, program, mode, environment, application,
 /** A question with a process id is answered by SIGINT, as from Ctrl+C. */
 async function answerTo(question, pid, { application, control }) {
   if (question === 'migrate') return await control.migrate(application, endpoints[1]);
-  await control.until(pid === undefined ? application : `${application}-cancel`, (row) => row?.session_state === 'active', 'at work');
+  await control.untilAsleep(pid === undefined ? application : `${application}-cancel`);
   if (pid !== undefined) process.kill(Number(pid), 'SIGINT');
 }
 

@@ -14,7 +14,7 @@ import process from 'node:process';
 import { runCell } from './cell.mjs';
 import { clients as allClients } from './clients.mjs';
 import { forDocs, forTerminal } from './report.mjs';
-import { loadAuthority, loadCluster, openConsole, password, startHost, startServers } from './servers.mjs';
+import { buildHost, loadAuthority, loadCluster, openControl, password, startHost, startServers } from './servers.mjs';
 import { authentications, encryptions, sslModes, valueOf } from './words.mjs';
 
 const root = path.join(import.meta.dirname, '../..');
@@ -37,6 +37,7 @@ const results = { cells: [], modes: [], clients, servers: null, hostTrouble: [] 
 let cellNumber = 0;
 let servers = null;
 try {
+  buildHost();
   servers = await startServers(await loadCluster(folder));
   results.servers = servers.version;
   const authority = only.tls === 'plain' ? null : await makeAuthorities();
@@ -160,7 +161,7 @@ async function withHost(name, settings, encryption, authority, use) {
   const host = await startHost({ clusters: servers.clusters, folder, name, settings });
   try {
     const ca = encryption.clients === 'off' ? null : authority.authorityFile;
-    host.control = await openConsole({ port: host.port, ca, role: 'matrix' });
+    host.control = await openControl({ port: host.port, ca, role: 'matrix', clusters: servers.clusters });
     await use(host);
     await host.control.end();
   } catch (error) {

@@ -1,7 +1,7 @@
 /** What stands behind and in front: two PostgreSQL servers, the built headless host, and its console. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,11 @@ const root = path.join(import.meta.dirname, '../..');
 export const password = 'pass word%41';
 export const endpoints = ['ep-a', 'ep-b'];
 const startMs = 60_000;
+
+/** So that a host says nothing about a build when it starts. */
+export function buildHost() {
+  execFileSync(process.execPath, ['main/build/build.mjs', '--if-needed'], { cwd: root, stdio: ['ignore', 2, 2] });
+}
 
 /** How to start a PostgreSQL server, as the demo and the tests do it. */
 export async function loadCluster(folder) {
@@ -125,39 +130,45 @@ export async function startHost({ clusters, folder, name, settings }) {
   };
 }
 
-/** The console of a host, asked by application names, which are one per session here. */
-export async function openConsole({ port, ca, role }) {
-  const client = new pg.Client({
-    host: 'localhost',
-    port,
-    user: role,
-    password,
-    database: 'switchyard',
-    ssl: ca === null ? false : { ca },
-    connectionTimeoutMillis: 20_000,
-  });
-  client.on('error', () => undefined);
-  await client.connect();
+/** The console of a host, asked by application names, which are one per session here; and the servers, for what they are at. */
+export async function openControl({ port, ca, role, clusters }) {
+  const pools = [];
+  const open = (options) => {
+    const pool = new pg.Pool({ connectionTimeoutMillis: 20_000, max: 4, ...options });
+    pool.on('error', () => undefined);
+    pools.push(pool);
+    return pool;
+  };
+  const ssl = ca === null ? false : { ca: readFileSync(ca, 'utf8') };
+  const host = open({ host: 'localhost', port, user: role, password, database: 'switchyard', ssl });
+  const servers = clusters.map((cluster) => open({ connectionString: cluster.url() }));
+  await host.query('SHOW VERSION');
+
+  const until = async (isSo, what) => {
+    const deadline = Date.now() + 15_000;
+    while (!(await isSo())) {
+      if (Date.now() > deadline) throw new Error(`the session was not ${what} within 15 s`);
+      await sleep(20);
+    }
+  };
   const session = async (application) => {
-    const { rows } = await client.query('SHOW CLIENTS');
+    const { rows } = await host.query('SHOW CLIENTS');
     return rows.find((row) => row.application_name === application) ?? null;
   };
   return {
-    end: () => client.end(),
-    /** Settles when the session is as asked for; null: gone. */
-    async until(application, isSo, what) {
-      const deadline = Date.now() + 15_000;
-      for (;;) {
-        const row = await session(application);
-        if (isSo(row)) return row;
-        if (Date.now() > deadline) throw new Error(`the session was not ${what} within 15 s (${row?.session_state ?? 'it is not there'})`);
-        await sleep(20);
-      }
-    },
+    end: () => Promise.all(pools.map((pool) => pool.end())),
+    /** The server itself must say so: a cancel request that overtakes its query comes to nothing, with or without a proxy. */
+    untilAsleep: (application) =>
+      until(async () => {
+        const sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep'";
+        const found = await Promise.all(servers.map((server) => server.query(sql, [application])));
+        return found.some(({ rowCount }) => rowCount > 0);
+      }, 'at work'),
+    untilGone: (application) => until(async () => (await session(application)) === null, 'gone'),
     async migrate(application, to) {
       const row = await session(application);
       if (row === null) throw new Error('the console shows no such session');
-      const { rows } = await client.query(`MIGRATE CLIENT ${row.id} TO ${to} WITHIN 10`);
+      const { rows } = await host.query(`MIGRATE CLIENT ${row.id} TO ${to} WITHIN 10`);
       if (rows[0]?.outcome !== 'success') throw new Error(`${rows[0]?.outcome}: ${rows[0]?.reason}`);
     },
   };

@@ -48,6 +48,7 @@ function sessionRow(id: number, endpoint: string): SessionRow {
     backend: '127.0.0.1:1',
     serverPid: 4000 + id,
     clientAddress: '127.0.0.1',
+    tls: null,
     clientPort: 50_000 + id,
     state: 'idle in transaction',
     transaction: 'T',

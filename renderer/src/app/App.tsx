@@ -1,6 +1,5 @@
 import { Suspense, lazy, useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
-import { OperationPanels } from '../features/migrate/OperationPanels.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
 import { cx } from '../lib/cx.ts';
 import { useServer } from '../store/server.ts';
@@ -15,6 +14,9 @@ import type { Route } from './routes.ts';
 
 // Only the table is needed at once.
 const MigrateDialog = lazy(() => import('../features/migrate/MigrateDialog.tsx').then((module) => ({ default: module.MigrateDialog })));
+const OperationPanels = lazy(() =>
+  import('../features/migrate/OperationPanels.tsx').then((module) => ({ default: module.OperationPanels })),
+);
 const EndpointsView = lazy(() => import('../features/endpoints/EndpointsView.tsx').then((module) => ({ default: module.EndpointsView })));
 const EventsView = lazy(() => import('../features/events/EventsView.tsx').then((module) => ({ default: module.EventsView })));
 const PoolsView = lazy(() => import('../features/pools/PoolsView.tsx').then((module) => ({ default: module.PoolsView })));
@@ -54,6 +56,7 @@ export function App(): ReactNode {
   const { route, params } = parseHash(useHash());
   const old = useServer((state) => state.feed === 'lost');
   const migrating = useView((state) => state.migrate !== null);
+  const following = useView((state) => state.panels.length > 0);
   const main = useRef<HTMLElement>(null);
   const shown = useRef(route);
 
@@ -93,7 +96,11 @@ export function App(): ReactNode {
           <MigrateDialog />
         </Suspense>
       )}
-      <OperationPanels />
+      {following && (
+        <Suspense fallback={null}>
+          <OperationPanels />
+        </Suspense>
+      )}
     </div>
   );
 }

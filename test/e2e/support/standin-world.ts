@@ -159,6 +159,7 @@ export class World {
       backend: endpoint.backend,
       serverPid: 4000 + id,
       clientAddress: '127.0.0.1',
+      tls: id % 3 === 0 || id === 5 ? 'TLSv1.3' : null,
       clientPort: 40_000 + id,
       state: this.#options.trouble && id % 5 === 0 ? 'idle in transaction (aborted)' : state,
       transaction: state === 'idle in transaction' ? 'T' : 'I',

@@ -69,7 +69,7 @@ export function RoutingCard({ view, draft, errors }: CardProps): ReactNode {
                 >
                   <Trash2 size={15} aria-hidden="true" />
                 </IconButton>
-                <Real listener={listener} view={view} />
+                <Real listener={listener} index={index} view={view} />
               </li>
             ))}
           </ul>
@@ -89,16 +89,18 @@ export function RoutingCard({ view, draft, errors }: CardProps): ReactNode {
   );
 }
 
-/** What became of a listener: its real port, or why it has none. */
-function Real({ listener, view }: { listener: Wanted; view: SettingsView }): ReactNode {
-  const wanted = Number(listener.port);
-  const applied = view.settings.listeners.some(({ endpoint, port }) => endpoint === listener.endpoint && port === wanted);
-  const real = view.listeners.find(({ endpoint, port }) => endpoint === listener.endpoint && (wanted === 0 || port === wanted));
-  if (!applied || !real) return <span className={styles.real}>{applied ? 'not listening' : 'not applied yet'}</span>;
+/** What became of a listener: its real port, or why it has none. The host tells it in the order of the settings at work. */
+function Real({ listener, index, view }: { listener: Wanted; index: number; view: SettingsView }): ReactNode {
+  const same = (each: { endpoint: string; port: number } | undefined): boolean =>
+    each?.endpoint === listener.endpoint && each.port === Number(listener.port);
+  // Its own place first: two lines may say the same.
+  const place = same(view.settings.listeners[index]) ? index : view.settings.listeners.findIndex(same);
+  if (place < 0) return <span className={styles.real}>not applied yet</span>;
+  const { port, problem } = view.listeners[place] ?? { port: 0, problem: 'It does not listen.' };
   return (
     <span className={styles.real}>
-      <Lamp tone={real.problem === null ? 'good' : 'bad'} shape={real.problem === null ? 'full' : 'cross'} />
-      <span className={real.problem === null ? undefined : styles.wrong}>{real.problem ?? `listens on ${real.port}`}</span>
+      <Lamp tone={problem === null ? 'good' : 'bad'} shape={problem === null ? 'full' : 'cross'} />
+      <span className={problem === null ? undefined : styles.wrong}>{problem ?? `listens on ${port}`}</span>
     </span>
   );
 }
