@@ -12,13 +12,10 @@ import {
   type Handlers,
   type HostInfo,
   type SessionRow,
-  type Settings,
-  type SettingsInput,
-  type SettingsView,
   type Snapshot,
   type TransferRow,
 } from './contract/index.ts';
-import { backendId, EndpointMap, formatBackendUrl, type EndpointSpec } from './endpoints/map.ts';
+import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
 import { connectLines } from './facade/connect-lines.ts';
@@ -26,7 +23,6 @@ import { makeConsoleHost } from './facade/console-host.ts';
 import { Feed } from './facade/feed.ts';
 import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
-import { ServedSettings, type LocalAuthorityFiles, type SettingsFile } from './facade/settings.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
@@ -41,12 +37,8 @@ export interface SwitchyardOptions {
   readonly listen: { readonly host: string; readonly port: number; readonly portFallback?: boolean };
   readonly endpoints?: readonly EndpointSpec[];
   readonly defaultEndpoint?: string | null;
-  /** How clients may come in, and within which limits; every one left out has its default. */
-  readonly settings?: SettingsInput;
-  /** Where changed settings are kept; null or left out: in memory only. */
-  readonly settingsFile?: SettingsFile | null;
-  /** Makes the local certificate authority in a folder of the host's, or gives the one that is there. */
-  readonly makeLocalAuthority?: () => Promise<LocalAuthorityFiles>;
+  /** What becomes of a client that names an endpoint that is not in the map. Default `refuse`. */
+  readonly unknownEndpoint?: 'default' | 'refuse';
   /** Most server connections per pool. Default 200. */
   readonly poolSize?: number;
   /** Let sessions move to servers of an older major version. Default false. */
@@ -69,7 +61,6 @@ export class Switchyard {
   readonly #status: EndpointStatus;
   readonly #pools: Pools;
   readonly #proxy: Proxy;
-  readonly #settings: ServedSettings;
   readonly #preflight: Preflight;
   readonly #planner: Planner;
   readonly #feed: Feed;
@@ -93,21 +84,13 @@ export class Switchyard {
     });
     this.#pools = new Pools({
       size: options.poolSize ?? DEFAULT_POOL_SIZE,
-      keepalive: () => this.#settings.current.times.keepalive,
       report: (level, code, message) => this.#log.add(level, code, message),
       onDial: (backend, failure, version) => this.#status.note(backend, failure, version),
-    });
-    this.#settings = new ServedSettings(options.settings ?? {}, {
-      host: options.listen.host,
-      file: options.settingsFile ?? null,
-      makeLocalAuthority: options.makeLocalAuthority ?? null,
-      listeners: () => this.#proxy.doors.view(),
-      apply: (settings) => this.#applySettings(settings),
     });
     this.#proxy = new Proxy({
       map: this.#map,
       pools: this.#pools,
-      settings: () => this.#settings.current,
+      unknownEndpoint: options.unknownEndpoint ?? 'refuse',
       console: {
         databases: new Set(['switchyard']),
         open: (socket, client) => new ConsoleSession(socket, client.rest, this.#consoleHost(), this.#log, client),
@@ -129,8 +112,6 @@ export class Switchyard {
       onOperation: (row) => this.#pending.noteOperation(row),
     });
     this.#map.onChange(() => {
-      // An endpoint that comes or goes takes its own port along.
-      void this.#proxy.doors.apply(options.listen.host, this.#settings.current.listeners);
       this.#preflight.forget();
       this.#pending.noteHost();
     });
@@ -147,7 +128,6 @@ export class Switchyard {
 
   /** Starts to listen. Rejects when no port can be bound. */
   async start(): Promise<{ host: string; port: number }> {
-    await this.#settings.start();
     this.#address = await this.#proxy.listen(this.#options.listen);
     if (this.#wantedPort() !== null) {
       this.#log.add('warn', 'port_taken', `Port ${this.#options.listen.port} is taken; listening on ${this.#address.port} instead.`);
@@ -172,16 +152,6 @@ export class Switchyard {
 
   subscribe(listener: (delta: Delta) => void): () => void {
     return this.#feed.subscribe(listener);
-  }
-
-  /** The settings at work, as a window sees them. */
-  settings(): SettingsView {
-    return this.#settings.view();
-  }
-
-  /** Puts other settings to work for clients that come from now on, without keeping them. Rejects with `CallError`. */
-  applySettings(settings: SettingsInput): Promise<void> {
-    return this.#settings.apply(settings);
   }
 
   /** Shows the state of the host's demo to windows. */
@@ -210,7 +180,6 @@ export class Switchyard {
   #makeHandlers(): CoreHandlers {
     return {
       snapshot: () => this.#snapshot(),
-      ...this.#settings.handlers,
       'endpoints.save': (request) => {
         const reply = saveEndpoint(this.#endpointCalls(), request);
         this.#log.add('info', 'endpoint_changed', `Endpoint ${reply.id} points at ${reply.backend}.`);
@@ -244,15 +213,6 @@ export class Switchyard {
         return {};
       },
     };
-  }
-
-  async #applySettings(settings: Settings): Promise<string[]> {
-    const problems: string[] = [];
-    const { method, verifiersFrom, users } = settings.authentication;
-    if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
-    await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
-    this.#pending.noteHost();
-    return problems;
   }
 
   #endpointCalls(): EndpointCallsContext {
@@ -293,7 +253,6 @@ export class Switchyard {
       port: spec.port,
       database: spec.database,
       user: spec.user,
-      url: formatBackendUrl(spec),
       passwordSet: spec.password !== null,
       isDefault: spec.id === defaultId,
       ...this.#status.of(backendId(spec)),
@@ -308,7 +267,7 @@ export class Switchyard {
       proxy: this.#address,
       wantedPort: this.#wantedPort(),
       defaultEndpoint: this.#map.defaultId,
-      unknownEndpoint: this.#settings.current.unknownEndpoint,
+      unknownEndpoint: this.#options.unknownEndpoint ?? 'refuse',
       demo: this.#demo,
       connectLines: connectLines(this.#address, this.#map.list()),
     };

@@ -1,4 +1,3 @@
 export * from './model.ts';
-export * from './settings.ts';
 export * from './calls.ts';
 export * from './events.ts';

@@ -179,12 +179,8 @@ export class RequestProcessor {
       case Client.CopyFail:
         expected.push(Expected.CopyEnd);
         return;
-      case Client.Flush:
-        // One that has a body is answered, with an error that makes the server skip everything up to the next Sync.
-        if (chunk.readInt32BE(at + 1) !== 4 && !expected.copyIn) expected.push(Expected.Describe);
-        return;
       default:
-      // CopyData has no answer of its own.
+      // CopyData and Flush have no answer of their own.
     }
   }
 

@@ -14,7 +14,6 @@ function announcement(
     port: 40001,
     database,
     user,
-    url: `postgresql://127.0.0.1:40001/${database}`,
     passwordSet: true,
     isDefault: true,
     status: 'up',

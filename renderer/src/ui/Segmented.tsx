@@ -9,8 +9,7 @@ interface Choice<T extends string> {
   name?: string;
 }
 
-/** What `Segmented` takes. */
-export interface SegmentedProps<T extends string> {
+interface SegmentedProps<T extends string> {
   /** What is being chosen, for a screen reader. */
   label: string;
   choices: readonly Choice<T>[];
