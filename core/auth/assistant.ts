@@ -44,7 +44,7 @@ export interface Explanation {
   readonly hint: string;
 }
 
-const STORE = 'Edit the endpoint and enter the password (or put it into its URL, or into the password file)';
+const STORE = 'Edit the endpoint and enter the password (or put it into its URL)';
 
 /** See the head of this file. */
 export function explainAuthentication(facts: AuthenticationFacts): Explanation {
@@ -53,7 +53,7 @@ export function explainAuthentication(facts: AuthenticationFacts): Explanation {
     case 'no_credential':
       return {
         message: `${backend} asks for ${facts.asks} for role "${role}", and none is stored`,
-        hint: `${STORE}. Or let clients log in to Switchyard with scram-sha-256, the verifiers read from this server: then their own proof is passed on.`,
+        hint: `${STORE}.`,
       };
     case 'credential_unusable':
       return {
