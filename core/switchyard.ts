@@ -12,10 +12,13 @@ import {
   type Handlers,
   type HostInfo,
   type SessionRow,
+  type Settings,
+  type SettingsInput,
+  type SettingsView,
   type Snapshot,
   type TransferRow,
 } from './contract/index.ts';
-import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
+import { backendId, EndpointMap, formatBackendUrl, type EndpointSpec } from './endpoints/map.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
 import { connectLines } from './facade/connect-lines.ts';
@@ -23,6 +26,7 @@ import { makeConsoleHost } from './facade/console-host.ts';
 import { Feed } from './facade/feed.ts';
 import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
+import { ServedSettings, type LocalAuthorityFiles, type SettingsFile } from './facade/settings.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
@@ -37,8 +41,12 @@ export interface SwitchyardOptions {
   readonly listen: { readonly host: string; readonly port: number; readonly portFallback?: boolean };
   readonly endpoints?: readonly EndpointSpec[];
   readonly defaultEndpoint?: string | null;
-  /** What becomes of a client that names an endpoint that is not in the map. Default `refuse`. */
-  readonly unknownEndpoint?: 'default' | 'refuse';
+  /** How clients may come in, and within which limits; every one left out has its default. */
+  readonly settings?: SettingsInput;
+  /** Where changed settings are kept; null or left out: in memory only. */
+  readonly settingsFile?: SettingsFile | null;
+  /** Makes the local certificate authority in a folder of the host's, or gives the one that is there. */
+  readonly makeLocalAuthority?: () => Promise<LocalAuthorityFiles>;
   /** Most server connections per pool. Default 200. */
   readonly poolSize?: number;
   /** Let sessions move to servers of an older major version. Default false. */
@@ -61,6 +69,7 @@ export class Switchyard {
   readonly #status: EndpointStatus;
   readonly #pools: Pools;
   readonly #proxy: Proxy;
+  readonly #settings: ServedSettings;
   readonly #preflight: Preflight;
   readonly #planner: Planner;
   readonly #feed: Feed;
@@ -84,13 +93,21 @@ export class Switchyard {
     });
     this.#pools = new Pools({
       size: options.poolSize ?? DEFAULT_POOL_SIZE,
+      keepalive: () => this.#settings.current.times.keepalive,
       report: (level, code, message) => this.#log.add(level, code, message),
       onDial: (backend, failure, version) => this.#status.note(backend, failure, version),
+    });
+    this.#settings = new ServedSettings(options.settings ?? {}, {
+      host: options.listen.host,
+      file: options.settingsFile ?? null,
+      makeLocalAuthority: options.makeLocalAuthority ?? null,
+      listeners: () => this.#proxy.doors.view(),
+      apply: (settings) => this.#applySettings(settings),
     });
     this.#proxy = new Proxy({
       map: this.#map,
       pools: this.#pools,
-      unknownEndpoint: options.unknownEndpoint ?? 'refuse',
+      settings: () => this.#settings.current,
       console: {
         databases: new Set(['switchyard']),
         open: (socket, client) => new ConsoleSession(socket, client.rest, this.#consoleHost(), this.#log, client),
@@ -112,6 +129,8 @@ export class Switchyard {
       onOperation: (row) => this.#pending.noteOperation(row),
     });
     this.#map.onChange(() => {
+      // An endpoint that comes or goes takes its own port along.
+      void this.#proxy.doors.apply(options.listen.host, this.#settings.current.listeners);
       this.#preflight.forget();
       this.#pending.noteHost();
     });
@@ -128,6 +147,7 @@ export class Switchyard {
 
   /** Starts to listen. Rejects when no port can be bound. */
   async start(): Promise<{ host: string; port: number }> {
+    await this.#settings.start();
     this.#address = await this.#proxy.listen(this.#options.listen);
     if (this.#wantedPort() !== null) {
       this.#log.add('warn', 'port_taken', `Port ${this.#options.listen.port} is taken; listening on ${this.#address.port} instead.`);
@@ -152,6 +172,16 @@ export class Switchyard {
 
   subscribe(listener: (delta: Delta) => void): () => void {
     return this.#feed.subscribe(listener);
+  }
+
+  /** The settings at work, as a window sees them. */
+  settings(): SettingsView {
+    return this.#settings.view();
+  }
+
+  /** Puts other settings to work for clients that come from now on, without keeping them. Rejects with `CallError`. */
+  applySettings(settings: SettingsInput): Promise<void> {
+    return this.#settings.apply(settings);
   }
 
   /** Shows the state of the host's demo to windows. */
@@ -180,6 +210,7 @@ export class Switchyard {
   #makeHandlers(): CoreHandlers {
     return {
       snapshot: () => this.#snapshot(),
+      ...this.#settings.handlers,
       'endpoints.save': (request) => {
         const reply = saveEndpoint(this.#endpointCalls(), request);
         this.#log.add('info', 'endpoint_changed', `Endpoint ${reply.id} points at ${reply.backend}.`);
@@ -213,6 +244,15 @@ export class Switchyard {
         return {};
       },
     };
+  }
+
+  async #applySettings(settings: Settings): Promise<string[]> {
+    const problems: string[] = [];
+    const { method, verifiersFrom, users } = settings.authentication;
+    if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
+    await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
+    this.#pending.noteHost();
+    return problems;
   }
 
   #endpointCalls(): EndpointCallsContext {
@@ -253,6 +293,7 @@ export class Switchyard {
       port: spec.port,
       database: spec.database,
       user: spec.user,
+      url: formatBackendUrl(spec),
       passwordSet: spec.password !== null,
       isDefault: spec.id === defaultId,
       ...this.#status.of(backendId(spec)),
@@ -267,7 +308,7 @@ export class Switchyard {
       proxy: this.#address,
       wantedPort: this.#wantedPort(),
       defaultEndpoint: this.#map.defaultId,
-      unknownEndpoint: this.#options.unknownEndpoint ?? 'refuse',
+      unknownEndpoint: this.#settings.current.unknownEndpoint,
       demo: this.#demo,
       connectLines: connectLines(this.#address, this.#map.list()),
     };

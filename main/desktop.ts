@@ -1,19 +1,21 @@
 /** The entry of the desktop application. Built, it lies in dist/main, beside the preload and the window in dist/renderer. */
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { app } from 'electron';
+import { app, dialog } from 'electron';
 import { parseCommandLine, usage, UsageError, type CommandLine } from './cli/args.ts';
 import { runDesktop } from './desktop/application.ts';
 import { ownWords } from './desktop/words.ts';
 import { createHost } from './host.ts';
+import { settingsToStartWith, UnusableSettings, type OpenedSettings } from './settings-store.ts';
 
-const options = readOptions();
+const asked = readOptions();
 // Electron becomes ready only once this module has been evaluated: waiting for it here would wait for ever.
-if (options !== null) void run(options).catch(fail);
+if (asked !== null) void run(asked.options, asked.settings).catch(fail);
 
-async function run(commandLine: CommandLine): Promise<void> {
+async function run(commandLine: CommandLine, settings: OpenedSettings): Promise<void> {
   const beside = (place: string): string => fileURLToPath(new URL(place, import.meta.url));
   await runDesktop({
-    host: createHost({ ...commandLine, version: app.getVersion(), log }),
+    host: createHost({ ...commandLine, settings, folder: app.getPath('userData'), version: app.getVersion(), log }),
     windowFolder: beside('../renderer'),
     preload: beside('preload.cjs'),
     icon: beside('../../assets/icons/256x256.png'),
@@ -22,15 +24,21 @@ async function run(commandLine: CommandLine): Promise<void> {
 }
 
 /** What was asked for; null when the command line was answered, or refused, in words. */
-function readOptions(): CommandLine | null {
+function readOptions(): { options: CommandLine; settings: OpenedSettings } | null {
   try {
     const invocation = parseCommandLine(ownWords(process.argv, app.isPackaged));
-    if (invocation.action === 'run') return invocation.options;
+    if (invocation.action === 'run') {
+      const { options } = invocation;
+      const file = options.settingsFile ?? path.join(app.getPath('userData'), 'settings.json');
+      return { options, settings: settingsToStartWith(file, options) };
+    }
     process.stdout.write(invocation.action === 'help' ? usage : `${app.getVersion()}\n`);
     app.exit(0);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError || error instanceof UnusableSettings)) throw error;
     log(error.message);
+    // Started by a click, there is no terminal to read it in.
+    if (error instanceof UnusableSettings) dialog.showErrorBox('Switchyard could not start', error.message);
     app.exit(2);
   }
   return null;

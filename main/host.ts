@@ -5,13 +5,18 @@ import { Switchyard } from '../core/switchyard.ts';
 import type { CommandLine } from './cli/args.ts';
 import { DemoControl } from './demo/demo-control.ts';
 import { sweepLeftovers } from './demo/run-folder.ts';
+import type { OpenedSettings } from './settings-store.ts';
 
 /** What a host is made with. */
 export interface HostOptions extends Pick<
   CommandLine,
-  'listen' | 'endpoints' | 'defaultEndpoint' | 'unknownEndpoint' | 'poolSize' | 'allowOlderServer' | 'workload'
+  'listen' | 'endpoints' | 'defaultEndpoint' | 'poolSize' | 'allowOlderServer' | 'workload'
 > {
   version: string;
+  /** The settings to start with, and where changed ones are kept. */
+  settings: OpenedSettings;
+  /** A folder of the host's own, made when something is to be kept in it. */
+  folder: string;
   /** Start the demo along with the host; a window can start it later too. */
   demo: boolean;
   /** Told of what goes wrong without anybody having asked. */
@@ -38,14 +43,15 @@ const stepMs = 5_000;
 
 /** Makes a host; nothing happens before `start`. */
 export function createHost(options: HostOptions): Host {
-  const { version, endpoints, unknownEndpoint, listen, log } = options;
+  const { version, endpoints, listen, log } = options;
   const core = new Switchyard({
     version,
     listen: { ...listen, portFallback: true },
     endpoints,
     // The demo's endpoints are not there yet.
     defaultEndpoint: endpoints.length > 0 ? options.defaultEndpoint : null,
-    unknownEndpoint,
+    settings: options.settings.settings,
+    settingsFile: options.settings.file,
     allowOlderServer: options.allowOlderServer,
     ...(options.poolSize === null ? {} : { poolSize: options.poolSize }),
   });

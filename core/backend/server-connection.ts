@@ -122,6 +122,11 @@ export class ServerConnection {
     return { address: this.#socket.remoteAddress ?? '', port: this.#socket.remotePort ?? 0 };
   }
 
+  /** Probes the backend when it has said nothing for so many seconds; 0: never. */
+  keepAlive(seconds: number): void {
+    this.#socket.setKeepAlive(seconds > 0, seconds * 1000);
+  }
+
   /** Gives the connection to an owner, who hears everything from now on. */
   setOwner(owner: ServerOwner | null): void {
     this.#owner = owner;

@@ -87,7 +87,7 @@ const clients = view<ClientLine>('client connections', clientLines, {
   ptr: ({ row }) => clientHandle(row.id),
   link: ({ link }) => link,
   remote_pid: zero,
-  tls: never,
+  tls: ({ row }) => row.tls,
   application_name: ({ row }) => row.application,
   prepared_statements: never,
   id: ({ row }) => row.id,

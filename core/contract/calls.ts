@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { endpointId, snapshot, verdict } from './model.ts';
+import { savedSettings, settingsView } from './settings.ts';
 
 const nothing = z.strictObject({});
 const sessionIds = z.array(z.number().int().positive()).min(1).max(10_000);
@@ -63,6 +64,18 @@ export const calls = {
 
   /** Ends a session with FATAL 57P01. */
   'session.close': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },
+
+  'settings.get': { request: nothing, reply: settingsView },
+  /** Puts settings to work for clients that come from now on, and keeps them. The users stay as they are. */
+  'settings.save': { request: savedSettings, reply: settingsView },
+  /** Adds a user or gives one a new password; only a verifier made from it is kept. */
+  'users.save': {
+    request: z.strictObject({ name: z.string().min(1).max(63), password: z.string().min(1).max(1024) }),
+    reply: settingsView,
+  },
+  'users.remove': { request: z.strictObject({ name: z.string().min(1).max(63) }), reply: settingsView },
+  /** Makes a certificate authority of Switchyard's own with a certificate for this machine, and lets clients encrypt with it. */
+  'tls.makeLocal': { request: nothing, reply: settingsView },
 
   /** Starts the two demo servers and maps them as `ep-a` and `ep-b`. */
   'demo.start': { request: nothing, reply: nothing },

@@ -1,3 +1,4 @@
 export * from './model.ts';
+export * from './settings.ts';
 export * from './calls.ts';
 export * from './events.ts';

@@ -28,6 +28,8 @@ export const endpointRow = z.object({
   database: z.string(),
   /** Role the proxy logs in as; empty: the client's own user name. */
   user: z.string(),
+  /** Its URL, with the parameters that say how it is encrypted, and never with the password: to be edited and saved again. */
+  url: z.string(),
   passwordSet: z.boolean(),
   isDefault: z.boolean(),
   status: backendStatus,
@@ -80,6 +82,8 @@ export const sessionRow = z.object({
   serverPid: z.number().int().nullable(),
   clientAddress: z.string(),
   clientPort: z.number().int(),
+  /** The protocol that encrypts the client's connection, for example `TLSv1.3`; null: none, it is plain text. */
+  tls: z.string().nullable(),
   state: sessionState,
   /** Last transaction status of ReadyForQuery. */
   transaction: z.enum(['I', 'T', 'E']).nullable(),

@@ -109,7 +109,7 @@ export class Transfer implements SessionTransfer {
       id: this.id,
       operationId: this.#operationId,
       sessionId: this.session.id,
-      application: this.session.identity.application,
+      application: this.session.application,
       fromEndpoint: this.#from.endpoint,
       toEndpoint: this.to,
       fromBackend: this.#from.backend,

@@ -11,6 +11,8 @@ const SWEEP_MS = 30_000;
 export interface PoolsOptions {
   /** Most server connections per pool. */
   readonly size: number;
+  /** Seconds between keepalive probes of the moment; 0: none. Left out: as `dial` has it. */
+  keepalive?(): number;
   report(level: 'info' | 'warn', code: string, message: string): void;
   /** A backend answered or failed: feeds the endpoint's status. */
   onDial(backend: string, failure: DialFailure | null, serverVersion: string | null): void;
@@ -103,6 +105,7 @@ export class Pools {
   async #dial(login: Login, signal: AbortSignal): Promise<ServerConnection> {
     try {
       const connection = await dial(login, { signal });
+      if (this.#options.keepalive !== undefined) connection.keepAlive(this.#options.keepalive());
       this.#options.onDial(login.backend.id, null, connection.parameters.get('server_version') ?? null);
       return connection;
     } catch (error) {

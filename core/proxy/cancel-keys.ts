@@ -6,16 +6,19 @@ export interface Cancellable {
   cancel(): void;
 }
 
+/** As PostgreSQL 18 makes them for protocol 3.2; 3.0 has room for 4. */
+const LONG_SECRET_BYTES = 32;
+
 /** Hands out keys and finds their owners. */
 export class CancelKeys {
   readonly #owners = new Map<number, { secret: Buffer; owner: Cancellable | null }>();
 
-  /** A new, unused key; its owner is set with `assign`. */
-  issue(): { pid: number; secret: Buffer } {
+  /** A new, unused key, long for a client that agreed on protocol 3.2 (`minor` 2); its owner is set with `assign`. */
+  issue(minor: number): { pid: number; secret: Buffer } {
     let pid: number;
     do pid = randomInt(1, 0x7fffffff);
     while (this.#owners.has(pid));
-    const secret = randomBytes(4);
+    const secret = randomBytes(minor >= 2 ? LONG_SECRET_BYTES : 4);
     this.#owners.set(pid, { secret, owner: null });
     return { pid, secret };
   }

@@ -11,19 +11,23 @@ export type Opening =
   | { readonly kind: 'cancel'; readonly pid: number; readonly secret: Buffer }
   | { readonly kind: 'startup'; readonly incoming: Incoming }
   | { readonly kind: 'gone'; readonly reason: string }
+  | { readonly kind: 'aborted' }
   | { readonly kind: 'violation'; readonly reason: string };
 
 const NO = Buffer.from('N');
-/** How long a client may take until its startup packet is in (PostgreSQL's authentication_timeout is 60 s). */
-const OPENING_DEADLINE_MS = 60_000;
+/** Newest minor version of protocol 3 that is spoken. */
+const NEWEST_MINOR = 2;
 
-/** Reads what a client says first; answers encryption requests with `N`. Never rejects; leaves no listener behind. */
-export function readOpening(socket: net.Socket, listenerEndpoint: string | null, deadlineMs = OPENING_DEADLINE_MS): Promise<Opening> {
+/**
+ * Reads what a client says first; answers encryption requests with `N`. `signal` ends the wait (`aborted`). Never rejects; leaves no
+ * listener behind.
+ */
+export function readOpening(socket: net.Socket, listenerEndpoint: string | null, signal: AbortSignal): Promise<Opening> {
   return new Promise((resolve) => {
     let buffered: Buffer = Buffer.alloc(0);
     const seen = new Set<string>();
     const settle = (opening: Opening): void => {
-      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
       socket.pause();
       socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onEnd);
       resolve(opening);
@@ -50,7 +54,9 @@ export function readOpening(socket: net.Socket, listenerEndpoint: string | null,
               return;
             case 'startup': {
               const unknown = [...packet.parameters.keys()].filter((name) => name.startsWith('_pq_.'));
-              if (packet.minor > 0 || unknown.length > 0) socket.write(negotiateProtocolVersion(0, unknown));
+              const minor = agreedMinor(packet.minor);
+              // Sent twice, it breaks libpq (pooling.md 5.4).
+              if (packet.minor > NEWEST_MINOR || unknown.length > 0) socket.write(negotiateProtocolVersion(minor, unknown));
               settle({
                 kind: 'startup',
                 incoming: {
@@ -58,7 +64,7 @@ export function readOpening(socket: net.Socket, listenerEndpoint: string | null,
                   listenerEndpoint,
                   serverName: null,
                   encrypted: false,
-                  minor: 0,
+                  minor,
                   parameters: packet.parameters,
                   rest: buffered,
                 },
@@ -71,9 +77,19 @@ export function readOpening(socket: net.Socket, listenerEndpoint: string | null,
         settle({ kind: 'violation', reason: error instanceof Error ? error.message : String(error) });
       }
     };
-    const timer = setTimeout(() => settle({ kind: 'violation', reason: `no startup packet within ${deadlineMs / 1000} s` }), deadlineMs);
+    const onAbort = (): void => settle({ kind: 'aborted' });
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort);
     socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onEnd);
   });
+}
+
+/** What is spoken with a client: 3.2, or 3.0 with an older one. There is no 3.1. */
+function agreedMinor(asked: number): 0 | 2 {
+  return asked >= NEWEST_MINOR ? NEWEST_MINOR : 0;
 }
 
 /** The FATAL error for an opening that broke the protocol. */

@@ -21,11 +21,24 @@ export interface Incoming {
 export class ClientRefusal extends Error {
   readonly sqlState: string;
   readonly hint: string | undefined;
-  constructor(sqlState: string, message: string, hint?: string) {
+  readonly detail: string | undefined;
+  /** Why, for the event log only, where the client must not learn it. */
+  readonly forOperator: string | null;
+  constructor(sqlState: string, message: string, hint?: string, more: { detail?: string | null; forOperator?: string | null } = {}) {
     super(message);
     this.name = 'ClientRefusal';
     this.sqlState = sqlState;
     this.hint = hint;
+    this.detail = more.detail ?? undefined;
+    this.forOperator = more.forOperator ?? null;
+  }
+}
+
+/** The client left before it was let in: nobody is there to be told anything. */
+export class ClientGone extends Error {
+  constructor() {
+    super('the client left during its login');
+    this.name = 'ClientGone';
   }
 }
 

@@ -19,22 +19,22 @@ export interface ListenAt {
 
 /** See the head of this file. */
 export class Listener {
+  /** Settles once it accepts nobody any more and the last client has gone. */
+  readonly emptied: Promise<void>;
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
 
   /** `onSocket`: a client came; `onError`: the listener failed after it had started. */
   constructor(onSocket: (socket: net.Socket) => void, onError: (error: Error) => void) {
     // `allowHalfOpen`: a client that sends a query and then FIN must still get its answer (pooling.md 1.2).
-    this.#server = net.createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, highWaterMark: BUFFER_BYTES },
-      (socket) => {
-        this.#sockets.add(socket);
-        socket.on('close', () => this.#sockets.delete(socket));
-        // Every stage has its own handler; this one only keeps a late error from being an uncaught one.
-        socket.on('error', () => {});
-        onSocket(socket);
-      },
-    );
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: BUFFER_BYTES }, (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      // Every stage has its own handler; this one only keeps a late error from being an uncaught one.
+      socket.on('error', () => {});
+      onSocket(socket);
+    });
+    this.emptied = new Promise((resolve) => this.#server.once('close', () => resolve()));
     this.#server.on('error', (error) => {
       if (this.#server.listening) onError(error);
     });

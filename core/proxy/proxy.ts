@@ -1,5 +1,7 @@
 /** Takes clients in, stage by stage, gives them a server connection, and sees them off. */
 import type net from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { Settings } from '../contract/index.ts';
 import { DialFailure, startupKey } from '../backend/dial.ts';
 import { loginFor } from '../backend/login.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
@@ -10,12 +12,17 @@ import type { ForwarderEnd } from '../session/forwarder.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
+import { idleEnd } from '../session/idle.ts';
+import { Admission, type Admitted } from './admission.ts';
 import { authenticate, type Authenticated } from './authenticate.ts';
 import { CancelKeys } from './cancel-keys.ts';
+import { EndpointListeners } from './endpoint-listeners.ts';
 import { openingRefusal, readOpening } from './handshake.ts';
-import { addressOf, ClientRefusal, type Incoming } from './incoming.ts';
+import { addressOf, ClientGone, ClientRefusal, type Incoming } from './incoming.ts';
 import { Listener, type ListenAt } from './listener.ts';
-import { route, type Route } from './routing.ts';
+import { LoginClock, type LoginInProgress } from './login-clock.ts';
+import { route } from './routing.ts';
+import { Verifiers } from './verifiers.ts';
 
 /** A virtual database of the proxy's own: takes over a client's socket, login included. */
 export interface ConsoleDoor {
@@ -31,11 +38,23 @@ export interface ConsoleDoor {
 export interface ProxyOptions {
   readonly map: EndpointMap;
   readonly pools: Pools;
-  readonly unknownEndpoint: 'default' | 'refuse';
+  /** The settings of the moment; read for every client. */
+  settings(): Settings;
   readonly console: ConsoleDoor;
   report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
   /** A session is about to be forgotten. */
   onEnded(session: Session, end: ForwarderEnd): void;
+}
+
+/** How often deadlines are looked at. */
+const SWEEP_MS = 500;
+/** Most clients at their login at the same time: as many as may be connected, between these two. */
+const LEAST_LOGINS = 200;
+const MOST_LOGINS = 10_000;
+
+/** A client's place among those that the limits allow. */
+interface Place extends Admitted {
+  session: Session | null;
 }
 
 /** How long clients may take to read the proxy's last words. */
@@ -45,40 +64,80 @@ const GRACE_MS = 1_500;
 export class Proxy {
   readonly sessions = new Map<number, Session>();
   readonly #options: ProxyOptions;
+  /** The endpoints' own listeners. */
+  readonly doors: EndpointListeners;
   readonly #keys = new CancelKeys();
   readonly #listener = new Listener(
     (socket) => this.#accept(socket, null),
     (error) => this.#options.report('error', 'listener_error', `The listener failed: ${error.message}.`),
   );
+  readonly #admission: Admission;
+  readonly #clock = new LoginClock();
+  readonly #verifiers: Verifiers;
+  #sweeper: NodeJS.Timeout | null = null;
   #nextSession = 1;
   #stopping = false;
 
   constructor(options: ProxyOptions) {
     this.#options = options;
+    this.#admission = new Admission(() => options.settings().limits);
+    this.#verifiers = new Verifiers({ map: options.map, authentication: () => options.settings().authentication });
+    this.doors = new EndpointListeners({
+      onSocket: (socket, endpoint) => this.#accept(socket, endpoint),
+      onError: (endpoint, error) =>
+        options.report('error', 'listener_error', `The listener of endpoint ${endpoint} failed: ${error.message}.`),
+      isKnown: (endpoint) => options.map.has(endpoint),
+    });
   }
 
   /** Starts to listen. Rejects when no port can be bound. */
   listen(at: ListenAt): Promise<{ host: string; port: number }> {
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#sweeper.unref();
     return this.#listener.listen(at);
   }
 
   /** Stops listening and ends every session with FATAL 57P01. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#sweeper ?? undefined);
     this.#listener.refuse();
+    this.doors.refuse();
     for (const session of this.sessions.values()) session.end('57P01', 'Switchyard is shutting down', 'Connect again once it runs.');
-    await this.#listener.close(GRACE_MS);
+    await Promise.all([this.#listener.close(GRACE_MS), this.doors.close(GRACE_MS)]);
+    this.#verifiers.close();
+  }
+
+  /** One timer for everybody: an idle session costs none of its own. */
+  #sweep(): void {
+    const { times, limits } = this.#options.settings();
+    const now = Date.now();
+    this.#clock.sweep(times.login, limits.clients === 0 ? MOST_LOGINS : Math.max(LEAST_LOGINS, limits.clients), now);
+    if (times.idleClient === 0 && times.idleInTransaction === 0) return;
+    for (const session of this.sessions.values()) {
+      const end = idleEnd(session, times, now);
+      if (end === null) continue;
+      const who = `Session ${session.id} (${session.application || 'unnamed'})`;
+      this.#options.report('info', 'idle_closed', `${who} was closed: ${end.message}.`, session.id);
+      session.end(end.sqlState, end.message, end.hint);
+    }
   }
 
   #accept(socket: net.Socket, listenerEndpoint: string | null): void {
-    this.#open(socket, listenerEndpoint).catch((error: unknown) => {
-      this.#options.report('error', 'internal', `A client could not be served: ${error instanceof Error ? error.message : String(error)}.`);
-      farewell(socket, fatal('XX000', 'internal error of the proxy'));
-    });
+    const { keepalive } = this.#options.settings().times;
+    if (keepalive > 0) socket.setKeepAlive(true, keepalive * 1000);
+    const login = this.#clock.start();
+    this.#open(socket, listenerEndpoint, login)
+      .catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#options.report('error', 'internal', `A client could not be served: ${message}.`);
+        farewell(socket, fatal('XX000', 'internal error of the proxy'));
+      })
+      .finally(() => login.finish());
   }
 
-  async #open(socket: net.Socket, listenerEndpoint: string | null): Promise<void> {
-    const opening = await readOpening(socket, listenerEndpoint);
+  async #open(socket: net.Socket, listenerEndpoint: string | null, login: LoginInProgress): Promise<void> {
+    const opening = await readOpening(socket, listenerEndpoint, login.signal);
     switch (opening.kind) {
       case 'cancel':
         // Closed before the request is looked at, so that its timing tells nothing.
@@ -93,43 +152,70 @@ export class Proxy {
         this.#options.report('warn', 'protocol_violation', `A client at ${addressOf(socket)} was refused: ${opening.reason}.`);
         farewell(socket, openingRefusal(opening.reason));
         return;
+      case 'aborted':
+        this.#turnAway(socket, '', login.signal.reason);
+        return;
       case 'startup':
-        await this.#admit(opening.incoming);
+        await this.#admit(opening.incoming, login);
     }
   }
 
   /** The stages behind the opening; any of them may turn the client away. */
-  async #admit(incoming: Incoming): Promise<void> {
+  async #admit(incoming: Incoming, login: LoginInProgress): Promise<void> {
     const { socket, parameters } = incoming;
     try {
       if (this.#stopping) throw new ClientRefusal('57P03', 'Switchyard is shutting down');
       if ((parameters.get('user') ?? '') === '') throw new ClientRefusal('28000', 'no PostgreSQL user name specified in startup packet');
-      const client = await authenticate(incoming);
-      if (this.#options.console.databases.has(parameters.get('database') ?? '')) {
-        this.#openConsole(socket, parameters, client.rest);
-        return;
-      }
-      await this.#attach(socket, client, route(parameters, this.#options.map, this.#options.unknownEndpoint));
+      const isConsole = this.#options.console.databases.has(parameters.get('database') ?? '');
+      const place = isConsole ? null : this.#placeFor(incoming);
+      const client = await authenticate(incoming, {
+        method: this.#options.settings().authentication.method,
+        verifiers: this.#verifiers,
+        certificateHash: null,
+        signal: login.signal,
+      });
+      if (place === null) this.#openConsole(incoming, client.rest);
+      else await this.#attach(incoming, client, place, login);
     } catch (error) {
-      if (!(error instanceof ClientRefusal)) throw error;
-      this.#options.report(
-        'warn',
-        'client_refused',
-        `A client at ${addressOf(socket)} (user "${parameters.get('user') ?? ''}") was refused: ${error.message}.`,
-      );
-      farewell(socket, fatal(error.sqlState, error.message, error.hint));
+      this.#turnAway(socket, parameters.get('user') ?? '', error);
     }
   }
 
-  #openConsole(socket: net.Socket, parameters: ReadonlyMap<string, string>, rest: Buffer): void {
-    const key = this.#keys.issue();
+  /** Throws `ClientRefusal` when all places are taken. */
+  #placeFor({ socket, parameters }: Incoming): Place {
+    const place: Place = {
+      session: null,
+      ...this.#admission.admit(() => place.session?.application ?? parameters.get('application_name') ?? ''),
+    };
+    socket.once('close', place.leave);
+    if (socket.destroyed) place.leave();
+    return place;
+  }
+
+  /** Tells a client why it is not let in; throws what is no refusal. */
+  #turnAway(socket: net.Socket, user: string, error: unknown): void {
+    if (error instanceof ClientGone) {
+      socket.destroy();
+      return;
+    }
+    if (!(error instanceof ClientRefusal)) throw error;
+    const why = error.forOperator === null ? error.message : `${error.message} (${error.forOperator})`;
+    this.#options.report('warn', 'client_refused', `A client at ${addressOf(socket)} (user "${user}") was refused: ${why}.`);
+    farewell(socket, fatal(error.sqlState, error.message, error.hint, error.detail));
+  }
+
+  #openConsole({ socket, parameters, minor }: Incoming, rest: Buffer): void {
+    const key = this.#keys.issue(minor);
     socket.once('close', () => this.#keys.revoke(key.pid));
     this.#keys.assign(key.pid, this.#options.console.open(socket, { parameters, ...key, rest }));
   }
 
-  async #attach(socket: net.Socket, client: Authenticated, routed: Route): Promise<void> {
+  async #attach(incoming: Incoming, client: Authenticated, place: Place, waiting: LoginInProgress): Promise<void> {
+    const { socket } = incoming;
     const { user, rest, credential } = client;
-    const key = this.#keys.issue();
+    const routed = route(incoming, this.#options.map, this.#options.settings().unknownEndpoint);
+    place.assign(routed.spec.id, user);
+    const key = this.#keys.issue(incoming.minor);
     const login = loginFor(routed.spec, user, routed.database, routed.startup, credential);
     const identity: SessionIdentity = {
       application: routed.startup.get('application_name') ?? '',
@@ -140,34 +226,48 @@ export class Proxy {
       requestedEndpoint: routed.requestedEndpoint,
       routedBy: routed.routedBy,
       clientAddress: socket.remoteAddress ?? '',
+      tls: socket instanceof TLSSocket ? socket.getProtocol() : null,
       clientPort: socket.remotePort ?? 0,
-      replication: routed.startup.has('replication'),
+      replication: isReplication(routed.startup.get('replication')),
     };
-    const place = { endpoint: routed.spec.id, login, defaultDatabase: routed.spec.database };
-    const departure = new AbortController();
-    const session = new Session(this.#nextSession++, socket, key.pid, identity, place, (ended, end) => {
-      departure.abort(new Error('the client left'));
+    const destination = { endpoint: routed.spec.id, login, defaultDatabase: routed.spec.database };
+    const session = new Session(this.#nextSession++, socket, key.pid, identity, destination, (ended, end) => {
+      place.leave();
+      waiting.abort(new ClientGone());
       this.#ended(ended, end);
     });
-    this.#keys.assign(key.pid, session.forwarder);
+    place.session = session;
+    // Without a server there is nothing to cancel but the wait for one.
+    this.#keys.assign(key.pid, {
+      cancel: () => (session.assignments > 0 ? session.forwarder.cancel() : waiting.abort(cancelledInQueue())),
+    });
     this.sessions.set(session.id, session);
     if (rest.length > 0) session.forwarder.request.push(rest);
     socket.resume();
     const asked = Date.now();
+    let hello = Buffer.concat([authenticationOk, backendKeyData(key.pid, key.secret)]);
+    // Whoever has to wait is told its key meanwhile, so that it can cancel.
+    const toldMeanwhile = setImmediate(() => {
+      if (session.forwarder.isEnded) return;
+      session.send(hello);
+      hello = Buffer.alloc(0);
+    });
     try {
-      const server = await this.#options.pools.acquire(login, departure.signal);
+      const server = await this.#options.pools.acquire(login, waiting.signal);
       session.waitMs += Date.now() - asked;
       session.assignments++;
       if (session.forwarder.isEnded) {
         this.#options.pools.release(server, true);
         return;
       }
-      const hello = [authenticationOk, ...[...server.parameters].map(([name, value]) => parameterStatus(name, value))];
-      session.send(Buffer.concat([...hello, backendKeyData(key.pid, key.secret), readyForQuery()]));
+      const parameters = [...server.parameters].map(([name, value]) => parameterStatus(name, value));
+      session.send(Buffer.concat([hello, ...parameters, readyForQuery()]));
       session.forwarder.start(server);
     } catch (error) {
       if (session.forwarder.isEnded) return;
-      this.#refuse(session, error);
+      this.#refuse(session, waiting.signal.aborted ? waiting.signal.reason : error);
+    } finally {
+      clearImmediate(toldMeanwhile);
     }
   }
 
@@ -195,7 +295,7 @@ export class Proxy {
         this.#options.report(
           'info',
           'client_lost',
-          `Session ${session.id} (${session.identity.application || 'unnamed'}) lost its client: ${end.message}.`,
+          `Session ${session.id} (${session.application || 'unnamed'}) lost its client: ${end.message}.`,
           session.id,
         );
         session.farewell();
@@ -247,7 +347,20 @@ export class Proxy {
   }
 }
 
+/** As PostgreSQL reads it: `database`, or any boolean; what is neither is left for the server to refuse. */
+function isReplication(value: string | undefined): boolean {
+  return value !== undefined && !/^(?:of|off|f|fa|fal|fals|false|n|no|0)$/i.test(value.trim());
+}
+
+/** PostgreSQL's words; FATAL, because there is no session yet to go on with. */
+function cancelledInQueue(): ClientRefusal {
+  return new ClientRefusal('57014', 'canceling statement due to user request', undefined, {
+    detail: 'The client was still waiting for a server connection.',
+  });
+}
+
 function refusal(error: unknown, message: string): Buffer {
+  if (error instanceof ClientRefusal) return fatal(error.sqlState, message, error.hint, error.detail);
   if (error instanceof DialFailure) {
     // What the server itself said (no such database, too many connections, …) reaches the client as the server said it.
     if (error.fields !== null && error.kind === 'refused') return errorResponse({ ...error.fields, severity: 'FATAL' });

@@ -1,7 +1,8 @@
-/** Finds out from a startup packet which endpoint and database a client wants (pooling.md 1.3). */
+/** Finds out from what a client says which endpoint and database it wants (pooling.md 1.3, cockroach-migration.md 7). */
 import type { SessionRow } from '../contract/index.ts';
 import type { EndpointMap, EndpointSpec } from '../endpoints/map.ts';
-import { ClientRefusal } from './incoming.ts';
+import { ClientRefusal, type Incoming } from './incoming.ts';
+import { endpointInOptions } from './routing-options.ts';
 
 /** Where a client goes. `startup` is what the backend gets: everything but user, database and the words used for routing. */
 export interface Route {
@@ -12,51 +13,96 @@ export interface Route {
   readonly startup: ReadonlyMap<string, string>;
 }
 
+/** One way in which a client named an endpoint. */
+interface Naming {
+  readonly by: 'options' | 'database' | 'sni' | 'listener';
+  readonly id: string;
+  /** The place and what stands there, for messages. */
+  readonly says: string;
+}
+
 /** Decides the route; throws `ClientRefusal`. `unknownEndpoint`: what becomes of a client that names an id not in the map. */
-export function route(parameters: ReadonlyMap<string, string>, map: EndpointMap, unknownEndpoint: 'default' | 'refuse'): Route {
+export function route(
+  client: Pick<Incoming, 'parameters' | 'serverName' | 'listenerEndpoint'>,
+  map: EndpointMap,
+  unknownEndpoint: 'default' | 'refuse',
+): Route {
+  const { parameters } = client;
+  const options = endpointInOptions(parameters.get('options') ?? '');
+  const startup = forwarded(parameters, options.rest);
+  const asked = parameters.get('database') ?? '';
+  const elsewhere = [inOptions(options.id), inServerName(client.serverName, map), atListener(client.listenerEndpoint)].filter(
+    (naming) => naming !== null,
+  );
+  const prefixed = inDatabase(asked, elsewhere.length > 0, map);
+  const [first, ...others] = [...elsewhere, ...(prefixed === null ? [] : [prefixed.naming])].toSorted(byWeight);
+  const database = prefixed?.database ?? asked;
+  if (first === undefined) return { ...target(defaultSpec(map), database), requestedEndpoint: null, routedBy: 'default', startup };
+  const other = others.find((naming) => naming.id !== first.id);
+  if (other !== undefined) {
+    throw new ClientRefusal('08004', `${first.says}, ${other.says}`, 'Name the endpoint in one place, or the same one in both.');
+  }
+  const spec = map.get(first.id);
+  if (spec !== undefined) return { ...target(spec, database), requestedEndpoint: first.id, routedBy: first.by, startup };
+  if (unknownEndpoint === 'refuse') throw unknown(first.id, map);
+  return { ...target(defaultSpec(map), database), requestedEndpoint: first.id, routedBy: 'fallback', startup };
+}
+
+/** Of several places that agree, the one that is said to have decided: what the client itself wrote comes first. */
+function byWeight(a: Naming, b: Naming): number {
+  const order = ['options', 'database', 'sni', 'listener'];
+  return order.indexOf(a.by) - order.indexOf(b.by);
+}
+
+function forwarded(parameters: ReadonlyMap<string, string>, options: string): ReadonlyMap<string, string> {
   const startup = new Map(parameters);
   startup.delete('user');
   startup.delete('database');
   for (const name of parameters.keys()) if (name.startsWith('_pq_.')) startup.delete(name);
-  const options = endpointInOptions(parameters.get('options') ?? '');
-  if (options.rest === '') startup.delete('options');
-  else startup.set('options', options.rest);
+  if (options === '') startup.delete('options');
+  else startup.set('options', options);
+  return startup;
+}
 
-  const asked = parameters.get('database') ?? '';
-  const prefixed = /^([A-Za-z0-9][A-Za-z0-9_-]{0,62})\/(.*)$/s.exec(asked);
-  // A slash is legal in a database's name: next to an endpoint in the options, only a known id in front of it is one.
-  const prefix = prefixed !== null && (options.id === null || map.has(prefixed[1] ?? '')) ? (prefixed[1] ?? null) : null;
-  if (options.id !== null && prefix !== null && prefix !== options.id) {
-    throw new ClientRefusal(
-      '08004',
-      `the options name endpoint "${options.id}", the database name endpoint "${prefix}"`,
-      'Name the endpoint in one of the two places.',
-    );
-  }
-  const database = prefix === null ? asked : (prefixed?.[2] ?? '');
-  const id = options.id ?? prefix;
-  if (id === null) return { ...target(defaultSpec(map), database), requestedEndpoint: null, routedBy: 'default', startup };
-  const spec = map.get(id);
-  if (spec !== undefined) {
-    return { ...target(spec, database), requestedEndpoint: id, routedBy: options.id === null ? 'database' : 'options', startup };
-  }
-  if (unknownEndpoint === 'refuse') {
-    throw new ClientRefusal(
-      '3D000',
-      `endpoint "${id}" does not exist`,
-      `Known endpoints: ${
-        map
-          .list()
-          .map((known) => known.id)
-          .join(', ') || 'none yet'
-      }.`,
-    );
-  }
-  return { ...target(defaultSpec(map), database), requestedEndpoint: id, routedBy: 'fallback', startup };
+function inOptions(id: string | null): Naming | null {
+  return id === null ? null : { by: 'options', id, says: `the options name endpoint "${id}"` };
+}
+
+function atListener(id: string | null): Naming | null {
+  return id === null ? null : { by: 'listener', id, says: `this port belongs to endpoint "${id}"` };
+}
+
+/**
+ * The first label of a TLS server name. Most clients send the name of the host they connect to, whatever that is, so it counts
+ * only when it is an endpoint's, or when the rest is `localhost`: nobody but us answers there.
+ */
+function inServerName(name: string | null, map: EndpointMap): Naming | null {
+  const [, label = '', rest = ''] = /^([A-Za-z0-9][A-Za-z0-9_-]{0,62})\.(.+?)\.?$/.exec(name ?? '') ?? [];
+  if (label === '') return null;
+  // Host names know no case, ids do.
+  const known = map.list().find((spec) => spec.id.toLowerCase() === label.toLowerCase())?.id;
+  if (known === undefined && rest.toLowerCase() !== 'localhost') return null;
+  const id = known ?? label;
+  return { by: 'sni', id, says: `the TLS server name "${name}" names endpoint "${id}"` };
+}
+
+/**
+ * `endpoint/database`. A slash is legal in a database's name: next to an endpoint named elsewhere, only a known id in front of it
+ * is one.
+ */
+function inDatabase(asked: string, namedElsewhere: boolean, map: EndpointMap): { naming: Naming; database: string } | null {
+  const [, id, database = ''] = /^([A-Za-z0-9][A-Za-z0-9_-]{0,62})\/(.*)$/s.exec(asked) ?? [];
+  if (id === undefined || (namedElsewhere && !map.has(id))) return null;
+  return { naming: { by: 'database', id, says: `the database name ("${asked}") names endpoint "${id}"` }, database };
 }
 
 function target(spec: EndpointSpec, database: string): { spec: EndpointSpec; database: string } {
   return { spec, database: database === '' ? spec.database : database };
+}
+
+function unknown(id: string, map: EndpointMap): ClientRefusal {
+  const known = map.list().map((spec) => spec.id);
+  return new ClientRefusal('3D000', `endpoint "${id}" does not exist`, `Known endpoints: ${known.join(', ') || 'none yet'}.`);
 }
 
 function defaultSpec(map: EndpointMap): EndpointSpec {
@@ -69,30 +115,4 @@ function defaultSpec(map: EndpointMap): EndpointSpec {
     );
   }
   return spec;
-}
-
-/**
- * Takes the endpoint words out of an `options` string: `endpoint=<id>`, `-c endpoint=<id>`, `-cendpoint=<id>`,
- * `--endpoint=<id>`. Words are separated by blanks, a backslash keeps the next character; the rest comes back as it was.
- */
-export function endpointInOptions(options: string): { id: string | null; rest: string } {
-  const words = options.match(/(?:\\.|[^ \t\n\v\f\r\\])+/gs) ?? [];
-  const rest: string[] = [];
-  let id: string | null = null;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] ?? '';
-    const next = word === '-c' ? words[i + 1] : undefined;
-    const match = /^(?:-c|--)?endpoint=(.*)$/s.exec(next ?? word);
-    if (match === null || (next !== undefined && next.startsWith('-'))) {
-      rest.push(word);
-      continue;
-    }
-    if (next !== undefined) i++;
-    const found = (match[1] ?? '').replace(/\\(.)/gs, '$1');
-    if (id !== null && id !== found) {
-      throw new ClientRefusal('08004', `the options name two endpoints, "${id}" and "${found}"`, 'Name one.');
-    }
-    id = found;
-  }
-  return { id, rest: id === null ? options.trim() : rest.join(' ') };
 }

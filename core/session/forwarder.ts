@@ -53,6 +53,10 @@ export class Forwarder implements ServerOwner {
   /** The client's socket is gone: nothing can be delivered any more. */
   #gone: string | null = null;
   #cancelHeld = false;
+  /** A cancel request is on its way: the next one for the same request goes out behind it, all others are this one. */
+  #cancelling = false;
+  /** The request (`Link.queries`) for which another one came meanwhile. */
+  #cancelAgain: number | null = null;
   #onSafe: (() => void) | null = null;
   #onDeparture: (() => void) | null = null;
   #onServerLost: ((reason: string) => void) | null = null;
@@ -196,9 +200,18 @@ export class Forwarder implements ServerOwner {
     }
     const server = this.#server;
     if (server === null || !this.#isRunning()) return;
+    if (this.#cancelling) {
+      this.#cancelAgain = this.link.queries;
+      return;
+    }
+    this.#cancelling = true;
     void server
       .cancel(() => this.#server === server && !this.link.suspended && this.#isRunning())
       .then(() => {
+        this.#cancelling = false;
+        const again = this.#cancelAgain === this.link.queries && !this.link.suspended;
+        this.#cancelAgain = null;
+        if (again) this.cancel();
         if (this.#onSafe !== null) this.#checkSafe();
       });
   }

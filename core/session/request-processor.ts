@@ -179,8 +179,12 @@ export class RequestProcessor {
       case Client.CopyFail:
         expected.push(Expected.CopyEnd);
         return;
+      case Client.Flush:
+        // One that has a body is answered, with an error that makes the server skip everything up to the next Sync.
+        if (chunk.readInt32BE(at + 1) !== 4 && !expected.copyIn) expected.push(Expected.Describe);
+        return;
       default:
-      // CopyData and Flush have no answer of their own.
+      // CopyData has no answer of its own.
     }
   }
 

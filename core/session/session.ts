@@ -12,6 +12,7 @@ import { SessionJournal } from './journal.ts';
 
 /** What a client asked for and how that was understood. Holds a secret: rows are made field by field, never from this. */
 export interface SessionIdentity {
+  /** As given at startup; `Session.application` is the name it goes by now. */
   readonly application: string;
   /** The user name the client gave. */
   readonly user: string;
@@ -24,6 +25,8 @@ export interface SessionIdentity {
   readonly requestedEndpoint: string | null;
   readonly routedBy: SessionRow['routedBy'];
   readonly clientAddress: string;
+  /** For example `TLSv1.3`; null: plain text. */
+  readonly tls: string | null;
   readonly clientPort: number;
   /** A walsender connection: one to one, neither pooled nor moved. */
   readonly replication: boolean;
@@ -114,6 +117,11 @@ export class Session {
     farewell(this.#socket, lastWords);
   }
 
+  /** The name the client goes by now: JDBC, for one, gives it by a SET after the login. */
+  get application(): string {
+    return this.forwarder.clientParameters.get('application_name') ?? this.identity.application;
+  }
+
   get state(): SessionState {
     const { forwarder } = this;
     if (forwarder.isEnded) return 'closing';
@@ -138,7 +146,7 @@ export class Session {
     const since = state === 'active' || state === 'idle' ? Math.max(link.busySince, this.connectedAt) : this.#since;
     return {
       id: this.id,
-      application: identity.application,
+      application: this.application,
       user: identity.user,
       database: this.database,
       endpoint: place.endpoint,
@@ -147,6 +155,7 @@ export class Session {
       backend: this.backend,
       serverPid: forwarder.server?.pid ?? null,
       clientAddress: identity.clientAddress,
+      tls: identity.tls,
       clientPort: identity.clientPort,
       state,
       transaction: forwarder.server === null ? null : link.status === Status.Idle ? 'I' : link.status === Status.InTransaction ? 'T' : 'E',

@@ -58,6 +58,6 @@ function withoutZero(text: string): string {
 }
 
 /** A FATAL ErrorResponse, the proxy's last word to a client. */
-export function fatal(sqlState: string, message: string, hint?: string): Buffer {
-  return errorResponse({ severity: 'FATAL', sqlState, message, hint });
+export function fatal(sqlState: string, message: string, hint?: string, detail?: string): Buffer {
+  return errorResponse({ severity: 'FATAL', sqlState, message, detail, hint });
 }

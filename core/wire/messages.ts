@@ -1,5 +1,6 @@
 /** Builders for protocol messages, both directions. Each returns one complete frame (type byte, length, body). */
 import { Client, PROTOCOL_3_0, Request, Server } from './codes.ts';
+import { bytesOf } from './text.ts';
 
 /** Frames a body: type byte, length, body. */
 export function frame(type: number, ...parts: readonly Buffer[]): Buffer {
@@ -13,10 +14,10 @@ export function frame(type: number, ...parts: readonly Buffer[]): Buffer {
   return out;
 }
 
-/** A zero-terminated string; a zero byte inside it would end it early, so it is refused. */
+/** A zero-terminated string (UTF-8: as `bytesOf`); a zero byte inside it would end it early, so it is refused. */
 export function cstring(text: string, encoding: BufferEncoding = 'utf8'): Buffer {
   if (text.includes('\0')) throw new RangeError('a protocol string cannot hold a zero byte');
-  return Buffer.from(text + '\0', encoding);
+  return encoding === 'utf8' ? bytesOf(text + '\0') : Buffer.from(text + '\0', encoding);
 }
 
 export function int16(value: number): Buffer {

@@ -1,6 +1,7 @@
 /** The packets without a type byte that open a connection: encryption requests, CancelRequest, StartupMessage. */
 import { MAX_STARTUP_LENGTH, Request } from './codes.ts';
-import { ProtocolViolation, readCString } from './message-reader.ts';
+import { ProtocolViolation } from './message-reader.ts';
+import { textOf } from './text.ts';
 
 /** What a client said first. */
 export type OpeningPacket =
@@ -27,7 +28,7 @@ export function readOpeningPacket(buffer: Buffer): { packet: OpeningPacket; byte
     return { packet: { kind: 'cancel', pid: buffer.readInt32BE(8), secret: Buffer.from(buffer.subarray(12, length)) }, bytes: length };
   }
   if (code >>> 16 !== 3) {
-    throw new ProtocolViolation(`unsupported frontend protocol ${code >>> 16}.${code & 0xffff}: server supports 3.0`);
+    throw new ProtocolViolation(`unsupported frontend protocol ${code >>> 16}.${code & 0xffff}: server supports 3.0 to 3.2`);
   }
   return { packet: { kind: 'startup', minor: code & 0xffff, parameters: readParameters(buffer.subarray(8, length)) }, bytes: length };
 }
@@ -36,11 +37,18 @@ function readParameters(body: Buffer): Map<string, string> {
   const parameters = new Map<string, string>();
   let at = 0;
   while (at < body.length && body[at] !== 0) {
-    const name = readCString(body, at);
-    const value = readCString(body, name.end);
-    parameters.set(name.text, value.text);
-    at = value.end;
+    const name = endOfString(body, at);
+    const value = endOfString(body, name + 1);
+    parameters.set(textOf(body.subarray(at, name)), textOf(body.subarray(name + 1, value)));
+    at = value + 1;
   }
   if (at !== body.length - 1) throw new ProtocolViolation('invalid startup packet layout: expected terminator as last byte');
   return parameters;
+}
+
+/** Where the zero byte of the string at `start` stands. */
+function endOfString(body: Buffer, start: number): number {
+  const zero = body.indexOf(0, start);
+  if (zero < 0) throw new ProtocolViolation('a string is not terminated');
+  return zero;
 }

@@ -1,7 +1,7 @@
 /** The command line, the same for every shell: what was asked for, or why it cannot be understood. */
 import { isIP } from 'node:net';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { CallError } from '../../core/contract/index.ts';
+import { authenticationMethod, CallError, type Settings } from '../../core/contract/index.ts';
 import { parseEndpointMap, type EndpointSpec } from '../../core/endpoints/map.ts';
 import { demoEndpointIds } from '../demo/demo.ts';
 
@@ -26,7 +26,12 @@ export interface CommandLine {
   ui: Address;
   endpoints: EndpointSpec[];
   defaultEndpoint: string | null;
-  unknownEndpoint: 'default' | 'refuse';
+  /** The settings file that was asked for. */
+  settingsFile: string | null;
+  /** Settings given on the command line; null: as the file has it. */
+  unknownEndpoint: Settings['unknownEndpoint'] | null;
+  tls: Settings['tls']['clients'] | null;
+  auth: Settings['authentication']['method'] | null;
   /** Null: the core's default. */
   poolSize: number | null;
   /** Let sessions move to servers of an older major version. */
@@ -56,8 +61,15 @@ npm start -- [options]
   --default-endpoint ID  for clients that name none (the first of the map)
   --unknown-endpoint default|refuse
                          what becomes of a client that names an unknown one (default)
-  --listen HOST:PORT     where clients connect, loopback only (127.0.0.1:${defaultPort}); a taken port gives way to the
-                         next free one, port 0 is any free one
+  --listen HOST:PORT     where clients connect (127.0.0.1:${defaultPort}); a taken port gives way to the next free one,
+                         port 0 is any free one; anything but loopback needs another --auth than trust
+  --settings FILE        the settings, JSON, made when it is missing (with a window of its own: a file of yours in the
+                         usual place; without one: in memory only)
+  --tls off|allow|require
+                         encryption of clients' connections (off); without a certificate in the settings a local one is
+                         made
+  --auth trust|scram-sha-256|md5|password
+                         how clients prove who they are (trust)
   --pool-size N          server connections per backend, database and role (200)
   --allow-older-server   let sessions move to servers of an older major version, too
 
@@ -84,6 +96,9 @@ const flags = {
   'unknown-endpoint': { type: 'string' },
   'pool-size': { type: 'string' },
   'allow-older-server': { type: 'boolean' },
+  settings: { type: 'string' },
+  tls: { type: 'string' },
+  auth: { type: 'string' },
   open: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
@@ -118,11 +133,14 @@ export function parseCommandLine(words: readonly string[]): Invocation {
       demo,
       demoAsked,
       workload,
-      listen: readAddress('--listen', values.listen ?? `127.0.0.1:${defaultPort}`, isLoopback),
-      ui: readAddress('--ui', values.ui ?? '127.0.0.1:0', (host) => host === '127.0.0.1'),
+      listen: readAddress('--listen', values.listen ?? `127.0.0.1:${defaultPort}`),
+      ui: readWindowAddress(values.ui ?? '127.0.0.1:0'),
       endpoints,
       defaultEndpoint,
-      unknownEndpoint: readChoice(values['unknown-endpoint']),
+      settingsFile: readFileName(values.settings),
+      unknownEndpoint: readChoice('--unknown-endpoint', values['unknown-endpoint'], ['default', 'refuse']),
+      tls: readChoice('--tls', values.tls, ['off', 'allow', 'require']),
+      auth: readChoice('--auth', values.auth, authenticationMethod.options),
       poolSize: readPoolSize(values['pool-size']),
       allowOlderServer: values['allow-older-server'] ?? false,
       open: values.open ?? null,
@@ -163,29 +181,32 @@ function readMap(text: string | undefined): EndpointSpec[] {
   }
 }
 
-function readAddress(flag: string, text: string, allowed: (host: string) => boolean): Address {
+function readAddress(flag: string, text: string): Address {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   const port = Number(digits);
   if (host === undefined || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6)) {
     throw new UsageError(`${flag} ${text}: write host:port, for example 127.0.0.1:0.`);
   }
-  if (allowed(host)) return { host, port };
-  throw new UsageError(
-    flag === '--ui'
-      ? `--ui ${text}: the window is served on 127.0.0.1 only, by this very address.`
-      : `--listen ${text}: only loopback (127.0.0.1, ::1) for now, because clients are let in without a password.`,
-  );
+  return { host, port };
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+function readWindowAddress(text: string): Address {
+  const address = readAddress('--ui', text);
+  if (address.host === '127.0.0.1') return address;
+  throw new UsageError(`--ui ${text}: the window is served on 127.0.0.1 only, by this very address.`);
 }
 
-function readChoice(text: string | undefined): 'default' | 'refuse' {
-  if (text === undefined || text === 'default') return 'default';
-  if (text === 'refuse') return 'refuse';
-  throw new UsageError(`--unknown-endpoint ${text}: write default or refuse.`);
+function readChoice<Choice extends string>(flag: string, text: string | undefined, choices: readonly Choice[]): Choice | null {
+  if (text === undefined) return null;
+  const choice = choices.find((each) => each === text);
+  if (choice !== undefined) return choice;
+  throw new UsageError(`${flag} ${text}: write ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}.`);
+}
+
+function readFileName(text: string | undefined): string | null {
+  if (text === '') throw new UsageError('--settings: write the name of a file.');
+  return text ?? null;
 }
 
 function readPoolSize(text: string | undefined): number | null {

@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { parseCommandLine, usage, UsageError, type CommandLine } from '../cli/args.ts';
 import { createHost, type Host } from '../host.ts';
+import { settingsToStartWith, UnusableSettings, type OpenedSettings } from '../settings-store.ts';
+import { userFolder } from '../user-folder.ts';
 import { announceToPeople, announceToScripts } from './announcement.ts';
 import { hasDisplay, openBrowser } from './browser.ts';
 import { serveWindow, type WindowServer } from './window-server.ts';
@@ -24,8 +26,8 @@ const sameSignalMs = 1_000;
 export async function runHeadless(parts: HeadlessParts): Promise<never> {
   // Whoever read our output may leave; that is no failure of the host.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const options = await readOptions(parts);
-  const host = createHost({ ...options, version: parts.version, log: say });
+  const { options, settings } = await readOptions(parts);
+  const host = createHost({ ...options, settings, folder: userFolder(), version: parts.version, log: say });
   let server: WindowServer | null = null;
   let leaving = false;
   let signalledAt: number | null = null;
@@ -74,14 +76,17 @@ export async function runHeadless(parts: HeadlessParts): Promise<never> {
   return await new Promise<never>(() => undefined);
 }
 
-async function readOptions({ words, version }: HeadlessParts): Promise<CommandLine> {
+async function readOptions({ words, version }: HeadlessParts): Promise<{ options: CommandLine; settings: OpenedSettings }> {
   try {
     const invocation = parseCommandLine(words);
-    if (invocation.action === 'run') return invocation.options;
+    if (invocation.action === 'run') {
+      const { options } = invocation;
+      return { options, settings: settingsToStartWith(options.settingsFile, options) };
+    }
     process.stdout.write(invocation.action === 'help' ? usage : `${version}\n`);
     return await exit(0);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError || error instanceof UnusableSettings)) throw error;
     say(error.message);
     return await exit(2);
   }

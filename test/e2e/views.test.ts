@@ -18,10 +18,11 @@ import { expect, test } from '@playwright/test';
 import type { Page } from '@playwright/test';
 import { startStandin } from './support/standin-host.ts';
 import type { StandinHost } from './support/standin-host.ts';
+import { TAKEN_PORT } from './support/standin-settings.ts';
 import type { WorldOptions } from './support/standin-world.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const views = ['sessions', 'endpoints', 'pools', 'migrations', 'events'] as const;
+const views = ['sessions', 'endpoints', 'pools', 'migrations', 'events', 'settings'] as const;
 const busy: WorldOptions = { sessions: 12, transfers: 14, trouble: true, endpoints: 3 };
 
 let host: StandinHost;
@@ -299,4 +300,188 @@ test('the token leaves the address and survives a reload', async ({ page }) => {
   expect(page.url()).not.toContain('token');
   await page.reload();
   await expect(page.getByTestId('feed')).toHaveText('Live');
+});
+
+test.describe('settings', () => {
+  test('edits are staged, named, discarded, and applied together', async ({ page }) => {
+    await open(page, { sessions: 3 });
+    await go(page, 'settings');
+    const staged = page.getByTestId('staged');
+    const apply = page.getByRole('button', { name: 'Apply' });
+    await expect(staged).toHaveText('Nothing to apply');
+    await expect(apply).toBeDisabled();
+    await page.getByLabel('In total').fill('5');
+    await page.getByRole('radio', { name: 'Is refused' }).click();
+    await expect(staged).toHaveText('Not applied yet: limits, routing');
+
+    // A look elsewhere keeps them.
+    await go(page, 'sessions');
+    await go(page, 'settings');
+    await expect(page.getByLabel('In total')).toHaveValue('5');
+    await page.getByRole('button', { name: 'Discard' }).click();
+    await expect(page.getByLabel('In total')).toHaveValue('2000');
+    expect(host.settings().settings.limits.clients).toBe(2_000);
+
+    await page.getByLabel('In total').fill('7');
+    await page.getByLabel('Idle client').fill('600');
+    await page.getByLabel('Idle client').press('Enter');
+    await expect(staged).toHaveText('Nothing to apply');
+    expect(host.settings().settings).toMatchObject({ limits: { clients: 7 }, times: { idleClient: 600, login: 60 } });
+  });
+
+  test('what does not fit is said at its field, has the focus and is not sent; what the host refuses is said in its words', async ({
+    page,
+  }) => {
+    await open(page, { sessions: 3 });
+    await go(page, 'settings');
+    await page.getByLabel('Login').fill('soon');
+    await expect(page.getByLabel('Login')).toHaveAccessibleDescription(/Give a whole number/);
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await expect(page.getByLabel('Login')).toBeFocused();
+    await expect(page.getByTestId('staged')).toContainText('one field does not fit');
+    expect(host.settings().settings.times.login).toBe(60);
+    await page.getByLabel('Login').fill('30');
+
+    await page.getByRole('radio', { name: 'Require' }).click();
+    await expect(page.getByText('Encryption needs a certificate')).toBeVisible();
+    await page.getByRole('radio', { name: 'Files' }).click();
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await expect(page.getByLabel('Certificate file')).toBeFocused();
+    await page.getByLabel('Certificate file').fill('/missing.pem');
+    await page.getByLabel('Key file').fill('/key.pem');
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await expect(page.getByRole('alert')).toHaveText('/missing.pem cannot be read.Is the path right?');
+    await expect(page.getByTestId('staged')).toHaveText('Not applied yet: TLS, times');
+  });
+
+  test('one click makes a certificate and shows what clients need; other edits stay staged', async ({ page }) => {
+    await open(page, { sessions: 3 });
+    await go(page, 'settings');
+    await page.getByLabel('In total').fill('9');
+    await page.getByRole('button', { name: 'Make a local certificate' }).click();
+    const made = page.getByRole('region', { name: 'Local authority' });
+    await expect(made).toContainText('/home/me/.config/Switchyard/authority/authority.pem');
+    await expect(made).toContainText(/host=localhost port=6432 .* sslmode=verify-full sslrootcert=\/home\/me/);
+    await expect(page.getByRole('radio', { name: 'Allow' })).toBeChecked();
+    await expect(page.getByTestId('staged')).toHaveText('Not applied yet: limits');
+    expect(host.settings().settings.limits.clients).toBe(2_000);
+  });
+
+  test('users come and go at once, and a password is nowhere but in its field until it is sent', async ({ page }) => {
+    await open(page, { sessions: 3 });
+    await go(page, 'settings');
+    const password = page.getByLabel('User password');
+    await page.getByRole('radio', { name: 'SCRAM-SHA-256' }).click();
+    await expect(page.getByText('Nobody could log in')).toBeVisible();
+    await page.getByLabel('User name').fill('alice');
+    await page.getByRole('button', { name: 'Add user' }).click();
+    await expect(password).toHaveAccessibleDescription('Give a password.');
+    await password.fill('planted-5a1e');
+    expect(await page.content()).not.toContain('planted-5a1e');
+    await password.press('Enter');
+    await expect(page.getByText('alice was added.')).toBeVisible();
+    await expect(password).toHaveValue('');
+    await expect(page.getByText('Nobody could log in')).toBeHidden();
+    expect(await page.evaluate(() => JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)]))).not.toContain(
+      'planted-5a1e',
+    );
+
+    await page.getByRole('button', { name: 'Set a new password for alice' }).click();
+    await expect(password).toBeFocused();
+    await expect(password).toHaveValue('');
+    await expect(page.getByRole('button', { name: 'Set password' })).toBeVisible();
+    await page.getByRole('button', { name: 'Remove user alice' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Remove alice' }).click();
+    await expect(page.getByRole('list', { name: 'Users' })).toBeHidden();
+    expect(host.settings().settings.authentication.users).toEqual([]);
+    await expect(page.getByTestId('staged')).toHaveText('Not applied yet: authentication');
+  });
+
+  test('a port of its own shows the port it got, or why it has none', async ({ page }) => {
+    await open(page, { sessions: 3 });
+    await go(page, 'settings');
+    const ports = page.getByRole('list', { name: 'Ports of their own' });
+    await page.getByRole('button', { name: 'Add a port' }).click();
+    await expect(ports).toContainText('not applied yet');
+    await page.getByRole('button', { name: 'Add a port' }).click();
+    await page.getByLabel('Endpoint of port 2').selectOption('ep-b');
+    await page.getByLabel('Port 2', { exact: true }).fill('6432');
+    await expect(ports).toContainText('This is the port of the proxy itself.');
+    await page.getByLabel('Port 2', { exact: true }).fill(String(TAKEN_PORT));
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await expect(ports).toContainText('listens on 40000');
+    await expect(ports).toContainText('is taken by another program');
+    await expect(page.getByRole('status').filter({ hasText: `ep-b: Port ${TAKEN_PORT} is taken` })).toBeVisible();
+  });
+
+  for (const colorScheme of ['dark', 'light'] as const) {
+    test(`full of content and errors, it has no accessibility violation in the ${colorScheme} theme`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme });
+      await open(page, { sessions: 3 });
+      await go(page, 'settings');
+      await page.getByRole('button', { name: 'Make a local certificate' }).click();
+      await page.getByLabel('User name').fill('alice');
+      await page.getByLabel('User password').fill('x');
+      await page.getByRole('button', { name: 'Add user' }).click();
+      await page.getByRole('button', { name: 'Add a port' }).click();
+      await page.getByLabel('Port 1', { exact: true }).fill('x');
+      await page.getByLabel('In total').fill('many');
+      await page.getByRole('radio', { name: 'Files' }).click();
+      await page.getByRole('button', { name: 'Apply' }).click();
+      await expect(page.getByLabel('Certificate file')).toBeFocused();
+      expect(await violations(page)).toEqual([]);
+    });
+  }
+});
+
+test('the endpoint form writes encryption into the URL, and a failed test says what would help, line by line', async ({ page }) => {
+  await open(page, { sessions: 3 });
+  await go(page, 'endpoints');
+  await page.getByRole('button', { name: 'Edit ep-b' }).click();
+  const dialog = page.getByRole('dialog');
+  const url = 'postgresql://postgres@127.0.0.1:54330/postgres';
+  await expect(dialog.getByLabel('Server', { exact: true })).toHaveValue(url);
+  await dialog.getByLabel('Encryption (sslmode)').selectOption('verify-full');
+  await expect(dialog.getByLabel('Server', { exact: true })).toHaveValue(`${url}?sslmode=verify-full`);
+  await dialog.getByRole('button', { name: 'Test connection' }).click();
+  const answer = dialog.getByRole('alert');
+  await expect(answer).toContainText('self-signed certificate');
+  const last = answer.getByText('sslmode=require, which encrypts');
+  expect((await last.innerText()).split('\n')).toHaveLength(3);
+  await dialog.getByLabel('Root certificate (sslrootcert)').fill('/ca.pem');
+  await expect(answer).toBeHidden();
+  await dialog.getByRole('button', { name: 'Save endpoint' }).click();
+  await expect(page.getByRole('listitem', { name: 'Endpoint ep-b' })).toContainText('verify-full');
+  await page.getByRole('button', { name: 'Edit ep-b' }).click();
+  await expect(dialog.getByLabel('Root certificate (sslrootcert)')).toHaveValue('/ca.pem');
+});
+
+test('a session that fell through is marked, says what it asked for, and can be filtered', async ({ page }) => {
+  await open(page, { sessions: 12, trouble: true });
+  await expect(row(page, 4).getByRole('img', { name: 'fallback' })).toBeVisible();
+  await expect(row(page, 4).getByTitle('asked for "ep-staging", which is not in the map')).toBeVisible();
+  await expect(row(page, 3).getByRole('img', { name: 'fallback' })).toHaveCount(0);
+  await page.getByLabel('Filter sessions').fill('route:sni');
+  await expect(page.getByText('1 of 12 sessions')).toBeVisible();
+  await page.getByRole('button', { name: /^Open details of session 5\b/ }).click();
+  const drawer = page.getByRole('complementary');
+  await expect(drawer).toContainText('in the server name of its TLS greeting');
+  await expect(drawer).toContainText('TLSv1.3');
+  await page.getByLabel('Filter sessions').fill('tls:v1.3');
+  await expect(page.getByText('5 of 12 sessions')).toBeVisible();
+});
+
+test('clients refused for one reason are one event with a count', async ({ page }) => {
+  await open(page, { sessions: 1 });
+  await go(page, 'events');
+  const refuse = (port: number): void =>
+    host.world.note('warn', 'client_refused', `A client at 127.0.0.1:${port} (user "bob") was refused: too many clients.`);
+  refuse(50_001);
+  refuse(50_001);
+  refuse(50_002);
+  const line = page.getByRole('row').filter({ hasText: 'too many clients' });
+  await expect(line).toContainText('3 times');
+  await expect(line).toHaveCount(1);
+  await page.getByRole('radio', { name: 'Refused clients' }).click();
+  await expect(page.getByText('1 event', { exact: true })).toBeVisible();
 });

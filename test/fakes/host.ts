@@ -1,6 +1,6 @@
 /** A host without a proxy, for tests of the shells around it: it answers `snapshot` with as many sessions as it is told. */
-import { CallError } from '../../core/contract/index.ts';
-import type { Delta, Handlers, SessionRow, Snapshot } from '../../core/contract/index.ts';
+import { CallError, settings } from '../../core/contract/index.ts';
+import type { Delta, Handlers, SessionRow, SettingsView, Snapshot } from '../../core/contract/index.ts';
 
 const distribution = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
 
@@ -51,6 +51,7 @@ function session(id: number): SessionRow {
     backend: '127.0.0.1:5432',
     serverPid: null,
     clientAddress: '127.0.0.1',
+    tls: null,
     clientPort: 50_000 + id,
     state: 'idle',
     transaction: 'I',
@@ -68,6 +69,8 @@ function session(id: number): SessionRow {
     lastResponse: null,
   };
 }
+
+const settingsView: SettingsView = { settings: settings.parse({}), authorityFile: null, listeners: [], problems: [], file: null };
 
 /** The stand-in host; counts what was asked of it. */
 export class FakeHost {
@@ -91,6 +94,11 @@ export class FakeHost {
     migrate: () => ({ operationId: 1 }),
     'operation.cancel': () => ({}),
     'session.close': () => ({}),
+    'settings.get': () => settingsView,
+    'settings.save': () => settingsView,
+    'users.save': () => settingsView,
+    'users.remove': () => settingsView,
+    'tls.makeLocal': () => settingsView,
     'demo.start': () => ({}),
     'demo.stop': () => ({}),
     'demo.workload': () => ({}),

@@ -15,9 +15,7 @@ const QUIET_MS = 4;
 
 const one = useCluster({ name: 'a' });
 const other = useCluster({ name: 'b' });
-const yard = useYard(() => ({
-  endpoints: { 'ep-a': one().url(), 'ep-b': other().url() },
-}));
+const yard = useYard(() => ({ endpoints: { 'ep-a': one().url(), 'ep-b': other().url() }, options: { settings: { limits: { clients: 0 } } } }));
 
 let healthy: HealthyClients | null = null;
 beforeAll(async () => {
@@ -54,7 +52,7 @@ const kind: Kind<OpeningCase, null> = {
 };
 
 it('the opening', async () => {
-  await runCampaign(kind, { cases: 50_000, lanes: 12, regressions: regressions.opening, deadlineMs: 2 * DEADLINE_MS });
+  await runCampaign(kind, { cases: 60_000, lanes: 12, regressions: regressions.opening, deadlineMs: 2 * DEADLINE_MS });
   expectHealthy((await healthy?.stop()) ?? expect.fail());
   await expectNothingLeft(yard(), [one(), other()]);
 });

@@ -1,7 +1,7 @@
 /** What clients and servers that mean harm, or have lost their minds, may not leave behind. */
 import { expect, it } from 'vitest';
 import { useCluster } from '../support/cluster.ts';
-import { startup, WireClient } from '../support/wire-client.ts';
+import { cstring, int32, message, startup, sync, WireClient } from '../support/wire-client.ts';
 import { useYard } from '../support/yard.ts';
 
 const cluster = useCluster();
@@ -18,4 +18,13 @@ it('a database that does not exist leaves no pool behind', async () => {
   const good = (await WireClient.start(yard().port)).client;
   expect((await yard().snapshot()).pools.map(({ database }) => database)).toEqual(['postgres']);
   good.destroy();
+});
+
+it('a Flush with a body is an error until the next Sync, as the server has it, and nothing stays outstanding', async () => {
+  const { client } = await WireClient.start(yard().port);
+  client.write(message('H', int32(7)), message('Q', cstring('select 1')), sync);
+  expect((await client.until('Z')).map(({ type }) => type).join('')).toBe('EZ');
+  expect(await yard().sessions()).toMatchObject([{ outstanding: 0, state: 'idle' }]);
+  client.halfClose();
+  await client.closed();
 });

@@ -20,15 +20,18 @@ export interface ProgramOptions {
   env?: Record<string, string>;
 }
 
+/** The programs that tests use. */
+export type ProgramName = 'psql' | 'pgbench' | 'pg_isready' | 'pg_receivewal' | 'pg_recvlogical' | 'pg_basebackup';
+
 /** Full path of a client program on PATH or in Debian's /usr/lib/postgresql/<newest>/bin; null when there is none. */
-export function findProgram(name: 'psql' | 'pgbench' | 'pg_isready'): string | null {
+export function findProgram(name: ProgramName): string | null {
   const debian = '/usr/lib/postgresql';
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...versions(debian).map((version) => join(debian, version, 'bin'))];
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 
 /** A suite that needs a client program; where there is none it is skipped, and the output says so and why. */
-export function describeWithProgram(name: 'psql' | 'pgbench', title: string, suite: (program: string) => void): void {
+export function describeWithProgram(name: ProgramName, title: string, suite: (program: string) => void): void {
   const program = findProgram(name);
   const missing = `this machine has no ${name} (Debian: apt-get install postgresql-client postgresql-contrib)`;
   if (program === null) process.stderr.write(`\n*** SKIPPED: ${title}: ${missing} ***\n`);

@@ -137,10 +137,13 @@ export function message(type: string, ...body: Uint8Array[]): Buffer {
   return Buffer.concat([head, content]);
 }
 
-/** A startup packet without a type: version 3.0 and parameters. */
-export function startup(parameters: Record<string, string>): Buffer {
-  const words = Object.entries(parameters).flatMap(([name, value]) => [cstring(name), cstring(value)]);
-  return packet(int32(196_608), ...words, Buffer.from([0]));
+/** A startup packet without a type: parameters, and the protocol version 3.`minor`. */
+export function startup(parameters: Record<string, string | Uint8Array>, minor = 0): Buffer {
+  const words = Object.entries(parameters).flatMap(([name, value]) => [
+    cstring(name),
+    typeof value === 'string' ? cstring(value) : Buffer.concat([value, Buffer.from([0])]),
+  ]);
+  return packet(int32(196_608 + minor), ...words, Buffer.from([0]));
 }
 
 /** SSLRequest, GSSENCRequest. */

@@ -25,6 +25,7 @@ function endpointRow(id: string, port: number): EndpointRow {
     port,
     database: 'postgres',
     user: '',
+    url: `postgresql://127.0.0.1:${port}/postgres`,
     passwordSet: false,
     isDefault: id === 'ep-a',
     status: 'up',
@@ -47,6 +48,7 @@ function sessionRow(id: number, endpoint: string): SessionRow {
     backend: '127.0.0.1:1',
     serverPid: 4000 + id,
     clientAddress: '127.0.0.1',
+    tls: null,
     clientPort: 50_000 + id,
     state: 'idle in transaction',
     transaction: 'T',
@@ -177,7 +179,7 @@ beforeEach(async () => {
   sockets = [];
   listener = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
-    void readOpening(socket, null).then((opening) => {
+    void readOpening(socket, null, new AbortController().signal).then((opening) => {
       if (opening.kind === 'cancel') {
         for (const each of consoles) each.cancel();
         socket.end();

@@ -14,6 +14,7 @@ function announcement(
     port: 40001,
     database,
     user,
+    url: `postgresql://127.0.0.1:40001/${database}`,
     passwordSet: true,
     isDefault: true,
     status: 'up',

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { dispatch, snapshot as snapshotSchema } from '../../core/contract/index.ts';
+import { dispatch, settings, snapshot as snapshotSchema } from '../../core/contract/index.ts';
 import { createHost, type Host, type HostOptions } from '../../main/host.ts';
 
 const log = vi.fn();
@@ -12,7 +14,8 @@ function make(options: Partial<HostOptions> = {}): Host {
     listen: { host: '127.0.0.1', port: 0 },
     endpoints: [],
     defaultEndpoint: null,
-    unknownEndpoint: 'default',
+    settings: { settings: settings.parse({}), file: null },
+    folder: path.join(tmpdir(), 'switchyard-host-test'),
     poolSize: null,
     allowOlderServer: false,
     demo: false,
@@ -66,7 +69,12 @@ describe('the host', () => {
       { id: 'ep-a', ...somewhere },
       { id: 'ep-b', ...somewhere, port: 2, password: null },
     ];
-    const host = make({ endpoints, defaultEndpoint: 'ep-b', unknownEndpoint: 'refuse', poolSize: 3 });
+    const host = make({
+      endpoints,
+      defaultEndpoint: 'ep-b',
+      settings: { settings: settings.parse({ unknownEndpoint: 'refuse' }), file: null },
+      poolSize: 3,
+    });
     await host.start();
     const snapshot = snapshotSchema.parse(await host.handlers.snapshot({}));
     expect(snapshot.host).toMatchObject({ version: '1.2.3', defaultEndpoint: 'ep-b', unknownEndpoint: 'refuse' });

@@ -18,6 +18,7 @@ function session(id: number, change: Partial<SessionRow> = {}): SessionRow {
     backend: '127.0.0.1:5432',
     serverPid: 1,
     clientAddress: '127.0.0.1',
+    tls: null,
     clientPort: 40_000 + id,
     state: 'idle',
     transaction: 'I',

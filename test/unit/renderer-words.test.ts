@@ -4,7 +4,7 @@ import { hashOf, parseHash } from '../../renderer/src/app/routes.ts';
 import { takeToken } from '../../renderer/src/bridge/token.ts';
 import { retryDelay } from '../../renderer/src/bridge/websocket.ts';
 import { steppedTop } from '../../renderer/src/charts/scale.ts';
-import { splitPassword, urlOf } from '../../renderer/src/features/endpoints/url.ts';
+import { splitPassword, tlsOf, withTls } from '../../renderer/src/features/endpoints/url.ts';
 import { progressOf } from '../../renderer/src/features/migrate/progress.ts';
 import { firstTarget, sharedFindings, targetsFor } from '../../renderer/src/features/migrate/targets.ts';
 import { filterOf, listTransfers } from '../../renderer/src/features/migrations/select.ts';
@@ -123,9 +123,13 @@ describe('addresses', () => {
     expect(splitPassword(text)).toEqual({ url, password });
   });
 
-  it('writes an endpoint as a URL, with IPv6 and odd names', () => {
-    expect(urlOf({ user: 'a b', host: '::1', port: 5, database: 'x/y' })).toBe('postgresql://a%20b@[::1]:5/x%2Fy');
-    expect(urlOf({ user: '', host: 'h', port: 5, database: 'd' })).toBe('postgresql://h:5/d');
+  it('reads and writes what a URL says of encryption, and leaves the rest of it as typed', () => {
+    const url = 'postgresql://me@h/db?application_name=a%20b&sslmode=prefer';
+    expect(tlsOf(url)).toEqual({ sslmode: 'prefer', sslrootcert: '', sslcert: '', sslkey: '' });
+    const strict = withTls(withTls(url, 'sslmode', 'verify-full'), 'sslrootcert', '/a dir/r&t.pem');
+    expect(strict).toBe('postgresql://me@h/db?application_name=a%20b&sslmode=verify-full&sslrootcert=/a%20dir/r%26t.pem');
+    expect(tlsOf(strict)).toMatchObject({ sslmode: 'verify-full', sslrootcert: '/a dir/r&t.pem' });
+    expect(withTls('postgresql://h/db?sslmode=require', 'sslmode', '')).toBe('postgresql://h/db');
   });
 
   it('waits longer with each retry, up to 5 s', () => {

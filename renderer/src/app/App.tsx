@@ -1,7 +1,5 @@
 import { Suspense, lazy, useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
-import { MigrateDialog } from '../features/migrate/MigrateDialog.tsx';
-import { OperationPanels } from '../features/migrate/OperationPanels.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
 import { cx } from '../lib/cx.ts';
 import { useServer } from '../store/server.ts';
@@ -15,9 +13,14 @@ import { parseHash, useHash } from './routes.ts';
 import type { Route } from './routes.ts';
 
 // Only the table is needed at once.
+const MigrateDialog = lazy(() => import('../features/migrate/MigrateDialog.tsx').then((module) => ({ default: module.MigrateDialog })));
+const OperationPanels = lazy(() =>
+  import('../features/migrate/OperationPanels.tsx').then((module) => ({ default: module.OperationPanels })),
+);
 const EndpointsView = lazy(() => import('../features/endpoints/EndpointsView.tsx').then((module) => ({ default: module.EndpointsView })));
 const EventsView = lazy(() => import('../features/events/EventsView.tsx').then((module) => ({ default: module.EventsView })));
 const PoolsView = lazy(() => import('../features/pools/PoolsView.tsx').then((module) => ({ default: module.PoolsView })));
+const SettingsView = lazy(() => import('../features/settings/SettingsView.tsx').then((module) => ({ default: module.SettingsView })));
 const MigrationsView = lazy(() =>
   import('../features/migrations/MigrationsView.tsx').then((module) => ({ default: module.MigrationsView })),
 );
@@ -28,6 +31,7 @@ const titles: Record<Route, string> = {
   pools: 'Pools',
   migrations: 'Migrations',
   events: 'Events',
+  settings: 'Settings',
 };
 
 function View({ route, params }: { route: Route; params: URLSearchParams }): ReactNode {
@@ -42,6 +46,8 @@ function View({ route, params }: { route: Route; params: URLSearchParams }): Rea
       return <MigrationsView params={params} />;
     case 'events':
       return <EventsView />;
+    case 'settings':
+      return <SettingsView />;
   }
 }
 
@@ -50,6 +56,7 @@ export function App(): ReactNode {
   const { route, params } = parseHash(useHash());
   const old = useServer((state) => state.feed === 'lost');
   const migrating = useView((state) => state.migrate !== null);
+  const following = useView((state) => state.panels.length > 0);
   const main = useRef<HTMLElement>(null);
   const shown = useRef(route);
 
@@ -84,8 +91,16 @@ export function App(): ReactNode {
           </ErrorBoundary>
         </main>
       </div>
-      {migrating && <MigrateDialog />}
-      <OperationPanels />
+      {migrating && (
+        <Suspense fallback={null}>
+          <MigrateDialog />
+        </Suspense>
+      )}
+      {following && (
+        <Suspense fallback={null}>
+          <OperationPanels />
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { Cable, Database, Layers, ScrollText, TrainTrack } from 'lucide-react';
+import { Cable, Database, Layers, ScrollText, SlidersHorizontal, TrainTrack } from 'lucide-react';
 import type { LucideIcon } from 'lucide-react';
 import type { ReactNode } from 'react';
 import styles from './App.module.css';
@@ -11,6 +11,7 @@ const entries: Record<Route, { label: string; icon: LucideIcon }> = {
   pools: { label: 'Pools', icon: Layers },
   migrations: { label: 'Migrations', icon: TrainTrack },
   events: { label: 'Events', icon: ScrollText },
+  settings: { label: 'Settings', icon: SlidersHorizontal },
 };
 
 /** The way between the views. */

@@ -2,6 +2,8 @@ import { useId } from 'react';
 import type { ComponentProps, ReactNode } from 'react';
 import { cx } from '../lib/cx.ts';
 import styles from './Field.module.css';
+import { Segmented } from './Segmented.tsx';
+import type { SegmentedProps } from './Segmented.tsx';
 
 interface TextFieldProps extends ComponentProps<'input'> {
   label: string;
@@ -38,6 +40,76 @@ export function TextField({ label, hint, error = null, mono = false, ...rest }: 
           {hint}
         </span>
       )}
+    </div>
+  );
+}
+
+interface SelectFieldProps extends Omit<ComponentProps<'select'>, 'onChange'> {
+  label: string;
+  choices: readonly { value: string; label: string }[];
+  hint?: ReactNode;
+  error?: string | null;
+  onChange: (value: string) => void;
+}
+
+/** A labelled choice of one among many, with its hint and its error. */
+export function SelectField({ label, choices, hint, error = null, onChange, ...rest }: SelectFieldProps): ReactNode {
+  const id = useId();
+  const notes = [hint === undefined ? null : `${id}-hint`, error === null ? null : `${id}-error`].filter(Boolean).join(' ');
+  return (
+    <div className={styles.field}>
+      <label className={styles.label} htmlFor={id}>
+        {label}
+      </label>
+      <select
+        id={id}
+        className={styles.input}
+        aria-invalid={error !== null}
+        aria-describedby={notes === '' ? undefined : notes}
+        onChange={(event) => onChange(event.target.value)}
+        {...rest}
+      >
+        {choices.map((choice) => (
+          <option key={choice.value} value={choice.value}>
+            {choice.label}
+          </option>
+        ))}
+      </select>
+      {error !== null && (
+        <span id={`${id}-error`} className={styles.error}>
+          {error}
+        </span>
+      )}
+      {hint !== undefined && (
+        <span id={`${id}-hint`} className={styles.hint}>
+          {hint}
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** A labelled choice of one of a few, all in sight, with what the chosen one means. */
+export function ChoiceField<T extends string>({
+  hint,
+  error = null,
+  ...rest
+}: SegmentedProps<T> & { hint?: ReactNode; error?: string | null }): ReactNode {
+  return (
+    <div className={styles.field}>
+      {/* The group carries the label as its name. */}
+      <span className={styles.label} aria-hidden="true">
+        {rest.label}
+      </span>
+      <div>
+        <Segmented {...rest} />
+      </div>
+      {error !== null && (
+        <span className={styles.error} role="alert">
+          {error}
+        </span>
+      )}
+      {hint !== undefined && <span className={styles.hint}>{hint}</span>}
     </div>
   );
 }

@@ -9,7 +9,8 @@ interface Choice<T extends string> {
   name?: string;
 }
 
-interface SegmentedProps<T extends string> {
+/** What `Segmented` takes. */
+export interface SegmentedProps<T extends string> {
   /** What is being chosen, for a screen reader. */
   label: string;
   choices: readonly Choice<T>[];

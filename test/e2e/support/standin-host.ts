@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { CallError, clientFrame, delta as deltaSchema, dispatch } from '../../../core/contract/index.ts';
-import type { Handlers, TransferRow } from '../../../core/contract/index.ts';
+import type { Handlers, SettingsView, TransferRow } from '../../../core/contract/index.ts';
+import { standinSettings } from './standin-settings.ts';
+import type { SettingsHandlers } from './standin-settings.ts';
 import { World } from './standin-world.ts';
 import type { WorldOptions } from './standin-world.ts';
 
@@ -31,12 +33,15 @@ export interface StandinHost {
   skipDelta(): void;
   /** How many snapshots were asked for. */
   snapshots(): number;
+  /** The settings at work. */
+  settings(): SettingsView;
   close(): Promise<void>;
 }
 
 /** Starts a stand-in on a free port of 127.0.0.1. */
 export async function startStandin(options: WorldOptions): Promise<StandinHost> {
   const world = new World(options);
+  const settings = standinSettings();
   const token = randomBytes(16).toString('hex');
   const sockets = new Set<WebSocket>();
   const moves = new Set<ReturnType<typeof setTimeout>>();
@@ -57,7 +62,7 @@ export async function startStandin(options: WorldOptions): Promise<StandinHost> 
     response.end(body);
   });
 
-  const handlers = handlersOf(world, moves, () => (snapshots += 1));
+  const handlers = handlersOf(world, settings.handlers, moves, () => (snapshots += 1));
   const server = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) => (offered.has('switchyard') ? 'switchyard' : false),
@@ -98,6 +103,7 @@ export async function startStandin(options: WorldOptions): Promise<StandinHost> 
       world.tick();
     },
     snapshots: () => snapshots,
+    settings: settings.view,
     async close() {
       clearInterval(feed);
       for (const move of moves) clearTimeout(move);
@@ -121,7 +127,7 @@ async function readPages(): Promise<Map<string, Buffer>> {
   return files;
 }
 
-function handlersOf(world: World, moves: Set<ReturnType<typeof setTimeout>>, onSnapshot: () => void): Handlers {
+function handlersOf(world: World, settings: SettingsHandlers, moves: Set<ReturnType<typeof setTimeout>>, onSnapshot: () => void): Handlers {
   const later = (ms: number, work: () => void): void => {
     const timer = setTimeout(() => {
       moves.delete(timer);
@@ -147,6 +153,7 @@ function handlersOf(world: World, moves: Set<ReturnType<typeof setTimeout>>, onS
     return { sessionId, verdict: 'ready' as const, reason: null, findings: sessionId % 3 === 0 ? [info] : [] };
   };
   return {
+    ...settings,
     snapshot: () => {
       onSnapshot();
       return world.snapshot();
@@ -154,7 +161,7 @@ function handlersOf(world: World, moves: Set<ReturnType<typeof setTimeout>>, onS
     'endpoints.save': ({ id, url, replaces, makeDefault }) => {
       const { hostname, port } = new URL(url);
       const before = world.endpoints.find((each) => each.id === (replaces ?? id));
-      const row = { ...world.endpoint(id, Number(port || 5432), makeDefault ?? before?.isDefault ?? false), host: hostname };
+      const row = { ...world.endpoint(id, Number(port || 5432), makeDefault ?? before?.isDefault ?? false), host: hostname, url };
       const others = world.endpoints.map((each) => (makeDefault ? { ...each, isDefault: false } : each));
       world.putEndpoints(before ? others.map((each) => (each.id === before.id ? row : each)) : [...others, row]);
       const stranded = [...world.sessions.values()].filter((each) => each.endpoint === id && each.backend !== row.backend);
@@ -168,9 +175,17 @@ function handlersOf(world: World, moves: Set<ReturnType<typeof setTimeout>>, onS
       return {};
     },
     'endpoints.test': ({ url }) =>
-      url.includes(':1/')
-        ? { ok: false, message: 'Nothing listens on 127.0.0.1:1.', hint: 'Is the server started?', serverVersion: null, ms: 3 }
-        : { ok: true, message: 'Logged in as postgres.', hint: null, serverVersion: '18.4', ms: 11.2 },
+      url.includes('verify-full') && !url.includes('sslrootcert=')
+        ? {
+            ok: false,
+            message: 'The certificate of 127.0.0.1:54330 does not lead to a root that is trusted here: self-signed certificate.',
+            hint: 'This direction needs one of two things:\n- the file of the authority that signed it, as sslrootcert\n- sslmode=require, which encrypts without asking who answers',
+            serverVersion: null,
+            ms: 9,
+          }
+        : url.includes(':1/')
+          ? { ok: false, message: 'Nothing listens on 127.0.0.1:1.', hint: 'Is the server started?', serverVersion: null, ms: 3 }
+          : { ok: true, message: 'Logged in as postgres.', hint: null, serverVersion: '18.4', ms: 11.2 },
     'endpoints.check': ({ id }) => {
       world.putEndpoints(world.endpoints.map((each) => (each.id === id ? { ...each, checkedAt: Date.now() } : each)));
       return {};

@@ -11,7 +11,8 @@ import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
 import { CheckField, TextField } from '../../ui/Field.tsx';
 import { Notice } from '../../ui/Notice.tsx';
-import { splitPassword, urlOf } from './url.ts';
+import { TlsFields } from './TlsFields.tsx';
+import { splitPassword } from './url.ts';
 
 interface EndpointDialogProps {
   /** The line to change; null adds one. */
@@ -24,7 +25,7 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
   const call = useHost();
   const others = useServer((state) => state.endpoints);
   const [id, setId] = useState(endpoint?.id ?? '');
-  const [url, setUrl] = useState(endpoint ? urlOf(endpoint) : '');
+  const [url, setUrl] = useState(endpoint?.url ?? '');
   const [password, setPassword] = useState('');
   const [isDefault, setIsDefault] = useState(endpoint?.isDefault ?? others.length === 0);
   const [tried, setTried] = useState(false);
@@ -99,6 +100,13 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
             placeholder={endpoint?.passwordSet ? 'Set; leave empty to keep it' : 'Not set'}
             onChange={(event) => {
               setPassword(event.target.value);
+              setFound(null);
+            }}
+          />
+          <TlsFields
+            url={url}
+            onChange={(changed) => {
+              setUrl(changed);
               setFound(null);
             }}
           />

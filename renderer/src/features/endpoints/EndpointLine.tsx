@@ -8,6 +8,7 @@ import { Button, IconButton } from '../../ui/Button.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import styles from './Endpoints.module.css';
 import { statusLook } from './status.ts';
+import { tlsOf } from './url.ts';
 
 interface EndpointLineProps {
   endpoint: EndpointRow;
@@ -21,6 +22,7 @@ interface EndpointLineProps {
 /** One line of the map, drawn as a track from the name that clients ask for to the server it leads to. */
 export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMoveAll }: EndpointLineProps): ReactNode {
   const look = statusLook[endpoint.status];
+  const { sslmode } = tlsOf(endpoint.url);
   return (
     <li className={styles.line} aria-label={`Endpoint ${endpoint.id}`}>
       <div className={styles.plate}>
@@ -36,10 +38,11 @@ export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMove
         </span>
         <span
           className={styles.soft}
-          title={`Database ${endpoint.database}, role ${endpoint.user || "the client's own"}, password ${endpoint.passwordSet ? 'set' : 'not set'}`}
+          title={`Database ${endpoint.database}, role ${endpoint.user || "the client's own"}, password ${endpoint.passwordSet ? 'set' : 'not set'}${sslmode === '' ? '' : `, sslmode ${sslmode}`}`}
         >
           {endpoint.database} as {endpoint.user === '' ? "the client's own role" : endpoint.user}
           {endpoint.passwordSet ? ', password set' : ''}
+          {sslmode === '' ? '' : `, ${sslmode}`}
         </span>
       </div>
       <div className={styles.status}>

@@ -127,6 +127,8 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
           <dd>
             {row.clientAddress}:{row.clientPort}
           </dd>
+          <dt>Encryption</dt>
+          <dd>{row.tls ?? 'none, plain text'}</dd>
           <dt>Endpoint</dt>
           <dd>{row.endpoint}</dd>
           <dt>Asked for</dt>

@@ -1,5 +1,5 @@
 import { Pause, Play, Search, TrainTrack } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { Suspense, lazy, useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useHost } from '../../bridge/client.ts';
 import { useNow } from '../../lib/clock.ts';
@@ -9,7 +9,6 @@ import { useServer } from '../../store/server.ts';
 import type { ServerState } from '../../store/server.ts';
 import { openMigrate, select, useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
-import { Confirm } from '../../ui/Dialog.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { Drawer } from './Drawer.tsx';
 import { Grid } from './Grid.tsx';
@@ -17,6 +16,9 @@ import { LiveNumbers } from './LiveNumbers.tsx';
 import { NoSessions } from './NoSessions.tsx';
 import styles from './Sessions.module.css';
 import { useOrder } from './use-order.ts';
+
+// Dialogs are a quarter of what the table itself needs.
+const Confirm = lazy(() => import('../../ui/Dialog.tsx').then((module) => ({ default: module.Confirm })));
 
 /** How many sessions differ from the frozen state: changed, new or gone. */
 function pendingChanges(frozen: ServerState, live: ServerState): number {
@@ -154,13 +156,15 @@ export function SessionsView(): ReactNode {
         )}
       </section>
       {closing && (
-        <Confirm
-          title={closing.length === 1 ? `Close session ${closing[0]}?` : `Close ${plural(closing.length, 'session')}?`}
-          consequence="Each client gets the error 57P01 and loses its connection; a transaction that is open is rolled back. To move clients without an error, migrate them instead."
-          action={`Close ${plural(closing.length, 'session')}`}
-          onConfirm={() => closeSessions(closing)}
-          onCancel={() => setClosing(null)}
-        />
+        <Suspense fallback={null}>
+          <Confirm
+            title={closing.length === 1 ? `Close session ${closing[0]}?` : `Close ${plural(closing.length, 'session')}?`}
+            consequence="Each client gets the error 57P01 and loses its connection; a transaction that is open is rolled back. To move clients without an error, migrate them instead."
+            action={`Close ${plural(closing.length, 'session')}`}
+            onConfirm={() => closeSessions(closing)}
+            onCancel={() => setClosing(null)}
+          />
+        </Suspense>
       )}
     </div>
   );

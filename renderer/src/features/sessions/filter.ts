@@ -10,6 +10,7 @@ const fields: Record<string, (row: SessionRow) => string> = {
   endpoint: (row) => row.endpoint,
   asked: (row) => row.requestedEndpoint ?? '',
   route: (row) => row.routedBy,
+  tls: (row) => row.tls ?? 'none',
   backend: (row) => row.backend,
   state: (row) => row.state,
   tx: (row) => row.transaction ?? '',

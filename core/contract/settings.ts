@@ -1,0 +1,93 @@
+/**
+ * The settings of the proxy: how clients may come in, and within which limits. One schema for the settings file, the command line
+ * and the window; every value has a default, unknown keys are refused. Times are seconds here because people write them.
+ */
+import * as z from 'zod';
+import { endpointId } from './model.ts';
+
+const seconds = (standard: number) => z.number().int().min(0).max(86_400).default(standard);
+const limit = (standard: number) => z.number().int().min(0).max(1_000_000).default(standard);
+const path = z.string().min(1).max(4096);
+
+/** Where the certificate for clients comes from. `local`: a certificate authority of Switchyard's own, made on request. */
+export const certificateSource = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({ kind: z.literal('local') }),
+  z.strictObject({ kind: z.literal('files'), certificate: path, key: path }),
+]);
+
+/** How clients prove who they are. `trust` only on loopback; `password` in clear only over TLS or on loopback. */
+export const authenticationMethod = z.enum(['trust', 'scram-sha-256', 'md5', 'password']);
+
+/** See the head of this file. 0 as a limit or a time means: none. */
+export const settings = z.strictObject({
+  tls: z
+    .strictObject({
+      /** `off`: encryption requests are answered no; `allow`: yes, and plain text still comes in; `require`: plain text is refused. */
+      clients: z.enum(['off', 'allow', 'require']).default('off'),
+      certificate: certificateSource.default({ kind: 'none' }),
+    })
+    .prefault({}),
+  authentication: z
+    .strictObject({
+      method: authenticationMethod.default('trust'),
+      /**
+       * Whose verifiers are read from `pg_authid` of that endpoint's backend, with the endpoint's own role; null: only the users
+       * below are known.
+       */
+      verifiersFrom: endpointId.nullable().default(null),
+      /** Users known by a verifier of their own: `SCRAM-SHA-256$…` or `md5…`, never a password. */
+      users: z.array(z.strictObject({ name: z.string().min(1).max(63), verifier: z.string().min(1).max(1024) })).default([]),
+    })
+    .prefault({}),
+  /** Most clients at the same time. */
+  limits: z.strictObject({ clients: limit(2_000), clientsPerEndpoint: limit(0), clientsPerUser: limit(0) }).prefault({}),
+  times: z
+    .strictObject({
+      /** From the connection to the end of the login. */
+      login: seconds(60),
+      /** A session without a query and without a transaction. */
+      idleClient: seconds(0),
+      /** A session in a transaction, since its last answer. */
+      idleInTransaction: seconds(0),
+      /** Between TCP keepalive probes, both sides. */
+      keepalive: seconds(30),
+    })
+    .prefault({}),
+  /** Ports of their own for endpoints, for clients that can set nothing. */
+  listeners: z
+    .array(z.strictObject({ endpoint: endpointId, port: z.number().int().min(0).max(65_535) }))
+    .max(100)
+    .default([]),
+  unknownEndpoint: z.enum(['default', 'refuse']).default('default'),
+});
+export type Settings = z.infer<typeof settings>;
+/** As a person writes them: everything may be left out. */
+export type SettingsInput = z.input<typeof settings>;
+
+/** What a window saves: everything but the users, who have calls of their own and stay as they are. */
+export const savedSettings = settings.omit({ authentication: true }).extend({
+  authentication: z
+    .strictObject({ method: authenticationMethod.default('trust'), verifiersFrom: endpointId.nullable().default(null) })
+    .prefault({}),
+});
+
+/** What a window sees of the settings: users by name only, and what became of the settings. */
+export const settingsView = z.object({
+  settings: settings.omit({ authentication: true }).extend({
+    authentication: z.object({
+      method: authenticationMethod,
+      verifiersFrom: z.string().nullable(),
+      users: z.array(z.object({ name: z.string() })),
+    }),
+  }),
+  /** Path of the certificate that clients need to trust (`sslrootcert`); null without a local authority. */
+  authorityFile: z.string().nullable(),
+  /** The ports that endpoints' own listeners really have. */
+  listeners: z.array(z.object({ endpoint: z.string(), port: z.number().int(), problem: z.string().nullable() })),
+  /** Settings that could not be put to work, in words. */
+  problems: z.array(z.string()),
+  /** Where they are kept; null: only in memory. */
+  file: z.string().nullable(),
+});
+export type SettingsView = z.infer<typeof settingsView>;

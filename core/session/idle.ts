@@ -1,0 +1,40 @@
+/** Which sessions have been idle for longer than they may be. */
+import type { Settings } from '../contract/index.ts';
+import { Status } from '../wire/codes.ts';
+import type { Session } from './session.ts';
+
+/** The end of an idle session, in PostgreSQL's own words and codes. */
+export interface IdleEnd {
+  readonly sqlState: '57P05' | '25P03';
+  readonly message: string;
+  readonly hint: string;
+}
+
+/**
+ * Looks at one session; null while it may stay. Measured from its last ReadyForQuery, so that a statement's own time is never held
+ * against it. 0 in `times` means: for ever.
+ */
+export function idleEnd(session: Session, times: Pick<Settings['times'], 'idleClient' | 'idleInTransaction'>, now: number): IdleEnd | null {
+  const { forwarder } = session;
+  const { link } = forwarder;
+  if (forwarder.server === null || link.suspended || forwarder.isEnded || forwarder.isDeparting) return null;
+  // Between a request and its answer, or in an open pipeline, the server has work.
+  if (link.expected.outstanding > 0 || link.expected.cycleOpen) return null;
+  const seconds = (now - link.busySince) / 1000;
+  if (link.status !== Status.Idle) {
+    const limit = times.idleInTransaction;
+    if (limit === 0 || seconds < limit) return null;
+    return {
+      sqlState: '25P03',
+      message: 'terminating connection due to idle-in-transaction timeout',
+      hint: `Switchyard allows ${limit} s between two statements of a transaction (times.idleInTransaction).`,
+    };
+  }
+  const limit = times.idleClient;
+  if (limit === 0 || seconds < limit) return null;
+  return {
+    sqlState: '57P05',
+    message: 'terminating connection due to idle-session timeout',
+    hint: `Switchyard allows a session to be idle for ${limit} s (times.idleClient).`,
+  };
+}

@@ -1,0 +1,166 @@
+/** Keeps the settings in a file: JSON that people may edit, replaced as a whole, readable by its owner only. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import * as z from 'zod';
+import { CallError, settings as settingsSchema, type Settings } from '../core/contract/index.ts';
+import { refuseOpenDoor, type SettingsFile } from '../core/facade/settings.ts';
+
+/** Settings that cannot be served; the message says where and why. Exit code 2. */
+export class UnusableSettings extends Error {
+  override readonly name = 'UnusableSettings';
+}
+
+/** What was read, and where to keep it from now on; null: in memory only. */
+export interface OpenedSettings {
+  readonly settings: Settings;
+  readonly file: SettingsFile | null;
+}
+
+/** What the command line says about settings; null: nothing. */
+export interface SettingsWords {
+  readonly unknownEndpoint: Settings['unknownEndpoint'] | null;
+  readonly tls: Settings['tls']['clients'] | null;
+  readonly auth: Settings['authentication']['method'] | null;
+  /** Where clients are to come. */
+  readonly listen: { readonly host: string };
+}
+
+/**
+ * The settings to start with: those of the file, where the command line says nothing else. `file` null: the defaults, in memory.
+ * @throws UnusableSettings
+ */
+export function settingsToStartWith(file: string | null, words: SettingsWords): OpenedSettings {
+  const opened = file === null ? { settings: settingsSchema.parse({}), file: null } : openSettings(file);
+  const { tls, authentication, unknownEndpoint } = opened.settings;
+  const clients = words.tls ?? tls.clients;
+  // Asked for without a certificate to do it with: the local one, so that it works.
+  const certificate =
+    words.tls !== null && words.tls !== 'off' && tls.certificate.kind === 'none' ? { kind: 'local' as const } : tls.certificate;
+  const settings = {
+    ...opened.settings,
+    tls: { clients, certificate },
+    authentication: { ...authentication, method: words.auth ?? authentication.method },
+    unknownEndpoint: words.unknownEndpoint ?? unknownEndpoint,
+  };
+  try {
+    refuseOpenDoor(settings, words.listen.host);
+  } catch (error) {
+    if (error instanceof CallError) throw new UnusableSettings(`${error.message} ${error.hint ?? ''}`.trim());
+    throw error;
+  }
+  return { file: opened.file, settings };
+}
+
+/**
+ * Reads a settings file; one that is missing gives the defaults and is made by the first `save`.
+ * @throws UnusableSettings
+ */
+export function openSettings(file: string): OpenedSettings & { readonly file: SettingsFile } {
+  const place = path.resolve(file);
+  let known = readText(place);
+  return {
+    settings: known === null ? settingsSchema.parse({}) : parseSettings(known, place),
+    file: {
+      path: place,
+      async save(settings) {
+        // What somebody has written into the file meanwhile, broken or not, is theirs: it is not overwritten.
+        const present = await readFile(place, 'utf8').catch(missingAsNull);
+        if (present !== known) {
+          throw new CallError(
+            'settings_changed',
+            `${place} has been changed since it was read.`,
+            'Restart Switchyard to read it, or put it back as it was.',
+          );
+        }
+        const text = `${JSON.stringify(settings, null, 2)}\n`;
+        await replace(place, text);
+        known = text;
+      },
+    },
+  };
+}
+
+/** Reads the text of a settings file. @throws UnusableSettings */
+function parseSettings(text: string, place: string): Settings {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    throw new UnusableSettings(
+      `The settings in ${place} are not JSON: ${error instanceof Error ? error.message : String(error)}. Mend or remove the file.`,
+    );
+  }
+  const parsed = settingsSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  throw new UnusableSettings(`The settings in ${place} cannot be used:\n${parsed.error.issues.map(describe).join('\n')}`);
+}
+
+/** One complaint, with the place it is about; never a value, which may be a secret. */
+function describe(issue: z.core.$ZodIssue): string {
+  const at = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(issue.path);
+    const words = issue.keys.map((key) => `"${[...issue.path.map(String), key].join('.')}"`).join(', ');
+    return `  ${words}: there is no such setting${known === null ? '' : ` (known here: ${known.join(', ')})`}`;
+  }
+  return `  ${at === '' ? 'the whole file' : at}: ${issue.message}`;
+}
+
+/** The settings there are at a place; null where that is not an object of the schema. */
+function knownKeys(place: readonly PropertyKey[]): string[] | null {
+  let schema: unknown = settingsSchema;
+  for (const key of place) {
+    const shape = shapeOf(schema);
+    if (shape === null) return null;
+    schema = shape[String(key)];
+  }
+  const shape = shapeOf(schema);
+  return shape === null ? null : Object.keys(shape);
+}
+
+function shapeOf(schema: unknown): Record<string, unknown> | null {
+  const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
+  return inner instanceof z.ZodObject ? inner.shape : null;
+}
+
+function readText(place: string): string | null {
+  try {
+    return readFileSync(place, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw new UnusableSettings(`The settings in ${place} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+async function replace(place: string, text: string): Promise<void> {
+  const fresh = `${place}.${randomBytes(6).toString('hex')}.new`;
+  try {
+    await mkdir(path.dirname(place), { recursive: true });
+    const handle = await open(fresh, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      // On disk before it takes the other's place: after a power cut there is the old file or the new one, never half of one.
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(fresh, place);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw new CallError(
+      'settings_not_kept',
+      `The settings cannot be kept in ${place}: ${error instanceof Error ? error.message : String(error)}.`,
+    );
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+function missingAsNull(error: unknown): null {
+  if (isMissing(error)) return null;
+  throw new CallError('settings_not_kept', `The settings file cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+}

@@ -1,0 +1,60 @@
+import type { ReactNode } from 'react';
+import { TextField } from '../../ui/Field.tsx';
+import styles from './Settings.module.css';
+import type { Draft } from './draft.ts';
+import { SETTINGS_FORM } from './form.ts';
+import type { CardProps } from './form.ts';
+import { edit } from './staged.ts';
+
+type NumberKey = 'clients' | 'clientsPerEndpoint' | 'clientsPerUser' | 'login' | 'idleClient' | 'idleInTransaction' | 'keepalive';
+
+interface NumberFieldProps extends Pick<CardProps, 'draft' | 'errors'> {
+  field: NumberKey & keyof Draft;
+  label: string;
+  hint?: string;
+}
+
+function NumberField({ field, label, hint, draft, errors }: NumberFieldProps): ReactNode {
+  return (
+    <TextField
+      label={label}
+      inputMode="numeric"
+      form={SETTINGS_FORM}
+      value={draft[field]}
+      error={errors[field] ?? null}
+      {...(hint === undefined ? {} : { hint })}
+      onChange={(event) => edit({ [field]: event.target.value })}
+    />
+  );
+}
+
+/** How many clients there may be. */
+export function LimitsCard(props: Pick<CardProps, 'draft' | 'errors'>): ReactNode {
+  return (
+    <section className={styles.card} aria-labelledby="limits-title">
+      <h2 id="limits-title">Limits</h2>
+      <p className={styles.soft}>Clients at the same time; 0 stands for no limit. Who comes too many is told which limit it was.</p>
+      <div className={styles.numbers}>
+        <NumberField field="clients" label="In total" {...props} />
+        <NumberField field="clientsPerEndpoint" label="Per endpoint" {...props} />
+        <NumberField field="clientsPerUser" label="Per user" {...props} />
+      </div>
+    </section>
+  );
+}
+
+/** How long clients may take. */
+export function TimesCard(props: Pick<CardProps, 'draft' | 'errors'>): ReactNode {
+  return (
+    <section className={styles.card} aria-labelledby="times-title">
+      <h2 id="times-title">Times</h2>
+      <p className={styles.soft}>In seconds; 0 stands for no end. The idle times hold for open sessions too.</p>
+      <div className={styles.times}>
+        <NumberField field="login" label="Login" hint="From the connection to the end of the login." {...props} />
+        <NumberField field="idleClient" label="Idle client" hint="Without a query or a transaction." {...props} />
+        <NumberField field="idleInTransaction" label="Idle in transaction" hint="Since its last answer." {...props} />
+        <NumberField field="keepalive" label="TCP keepalive" hint="Between probes, both sides." {...props} />
+      </div>
+    </section>
+  );
+}

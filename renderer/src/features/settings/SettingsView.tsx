@@ -1,0 +1,134 @@
+import { useEffect, useState } from 'react';
+import type { ReactNode } from 'react';
+import type { SettingsView as HostSettings } from '../../../../core/contract/index.ts';
+import { useHost } from '../../bridge/client.ts';
+import { useAction } from '../../lib/use-action.ts';
+import { useServer } from '../../store/server.ts';
+import { Button } from '../../ui/Button.tsx';
+import { Notice } from '../../ui/Notice.tsx';
+import { AuthenticationCard } from './AuthenticationCard.tsx';
+import { LimitsCard, TimesCard } from './LimitsCard.tsx';
+import { RoutingCard } from './RoutingCard.tsx';
+import styles from './Settings.module.css';
+import { TlsCard } from './TlsCard.tsx';
+import { draftOf, editedGroups, readDraft, withoutEmpty } from './draft.ts';
+import { SETTINGS_FORM } from './form.ts';
+import { discard, takeView, useStaged } from './staged.ts';
+
+/** How clients may come in, and within which limits. Edits are staged and applied together; users and the local certificate at once. */
+export function SettingsView(): ReactNode {
+  const call = useHost();
+  const view = useStaged((state) => state.view);
+  const live = useServer((state) => state.feed === 'live');
+  const { failure, run } = useAction();
+  useEffect(() => {
+    if (live) run(async () => takeView(await call('settings.get', {})));
+  }, [call, live, run]);
+
+  if (view !== null) return <Form view={view} />;
+  return (
+    <div className={styles.view}>
+      <h1>Settings</h1>
+      {failure && (
+        <Notice
+          tone="bad"
+          hint={failure.hint}
+          live
+          actions={
+            <Button small onClick={() => run(async () => takeView(await call('settings.get', {})))}>
+              Try again
+            </Button>
+          }
+        >
+          {failure.message}
+        </Notice>
+      )}
+    </div>
+  );
+}
+
+function Form({ view }: { view: HostSettings }): ReactNode {
+  const call = useHost();
+  const staged = useStaged((state) => state.draft);
+  const proxyPort = useServer((state) => state.host?.proxy.port ?? null);
+  const { busy, failure, run, clear } = useAction();
+  const base = draftOf(view.settings);
+  const draft = staged ?? base;
+  const read = readDraft(draft, proxyPort);
+  const edited = editedGroups(draft, base);
+  const [tries, setTries] = useState(0);
+  // What was not filled in yet is not held against anybody before they apply.
+  const errors = tries === 0 ? withoutEmpty(read.errors, draft) : read.errors;
+  const wrong = Object.keys(errors).length;
+  useEffect(() => {
+    if (tries > 0) document.querySelector<HTMLElement>('#settings-cards [aria-invalid="true"]')?.focus();
+  }, [tries]);
+
+  const apply = (): void => {
+    if (!read.ok) return setTries((before) => before + 1);
+    setTries(0);
+    run(async () => takeView(await call('settings.save', read.settings), true));
+  };
+
+  return (
+    <div className={styles.view}>
+      <form
+        id={SETTINGS_FORM}
+        className={styles.top}
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (edited.length > 0 && !busy) apply();
+        }}
+      >
+        <h1>Settings</h1>
+        <span className={styles.staged} role="status" data-testid="staged">
+          {edited.length === 0 ? 'Nothing to apply' : `Not applied yet: ${edited.join(', ')}`}
+          {wrong > 0 && <span className={styles.wrong}>; {wrong === 1 ? 'one field does' : `${wrong} fields do`} not fit</span>}
+        </span>
+        <Button
+          disabled={edited.length === 0 || busy}
+          onClick={() => {
+            discard();
+            clear();
+            setTries(0);
+          }}
+        >
+          Discard
+        </Button>
+        <Button type="submit" look="primary" disabled={edited.length === 0 || busy}>
+          {busy ? 'Applying…' : 'Apply'}
+        </Button>
+      </form>
+      {failure && (
+        <Notice tone="bad" hint={failure.hint} live>
+          {failure.message}
+        </Notice>
+      )}
+      {view.problems.length > 0 && (
+        <Notice tone="warn" live>
+          <ul className={styles.problems}>
+            {view.problems.map((problem) => (
+              <li key={problem}>{problem}</li>
+            ))}
+          </ul>
+        </Notice>
+      )}
+      <p className={styles.soft}>
+        What you apply holds for clients that connect from then on; open sessions go on as they came in.{' '}
+        {view.file === null ? 'Kept in memory only: gone when Switchyard ends.' : 'Kept in '}
+        {view.file !== null && <code className={styles.path}>{view.file}</code>}
+      </p>
+      <div id="settings-cards" className={styles.columns}>
+        <div className={styles.stack}>
+          <TlsCard view={view} draft={draft} errors={errors} />
+          <AuthenticationCard view={view} draft={draft} errors={errors} />
+        </div>
+        <div className={styles.stack}>
+          <LimitsCard draft={draft} errors={errors} />
+          <TimesCard draft={draft} errors={errors} />
+          <RoutingCard view={view} draft={draft} errors={errors} />
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,242 @@
+/**
+ * Servers that spoil their answers: at the login, in sessions, to DISCARD ALL, to what a move asks of the old and of the new
+ * server, and to questions about the server. The session it happens to may be lost; nothing else may.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseBackendUrl } from '../../core/endpoints/map.ts';
+import { useCluster } from '../support/cluster.ts';
+import { cstring, message, startup, terminate } from '../support/wire-client.ts';
+import { startYard, type Yard } from '../support/yard.ts';
+import { expectHealthy, expectNothingLeft } from './support/aftermath.ts';
+import { runCampaign, type Kind } from './support/campaign.ts';
+import { FuzzBackend, odd, startRecorder, type Fault, type Repertoire } from './support/fuzz-backend.ts';
+import { HealthyClients } from './support/healthy.ts';
+import { mutateBody, mutateBytes, mutateOrder, split } from './support/mutate.ts';
+import { Random } from './support/random.ts';
+import { RawClient, WrongAnswer } from './support/raw-client.ts';
+import { regressions } from './support/regressions.ts';
+
+const DEADLINE_MS = 10_000;
+const QUERY = message('Q', cstring("select 'right'"));
+const SETTING = message('Q', cstring("set my.note = 'kept'"));
+
+const one = useCluster({ name: 'a' });
+const other = useCluster({ name: 'b' });
+const repertoire: Repertoire = { greeting: Buffer.alloc(0), answers: new Map() };
+const faults = new Map<string, Fault>();
+const backends = [new FuzzBackend('from', repertoire, faults), new FuzzBackend('to', repertoire, faults)];
+let yard: Yard;
+let healthy: HealthyClients | null = null;
+
+beforeAll(async () => {
+  await record();
+  await Promise.all(backends.map((backend) => backend.start()));
+  const [from, to] = backends.map(({ port }) => `postgresql://postgres@127.0.0.1:${port}/postgres`);
+  yard = await startYard({ endpoints: { 'ep-a': one().url(), 'ep-b': other().url(), from: from ?? '', to: to ?? '' } });
+  healthy = await HealthyClients.start(yard);
+});
+afterAll(async () => {
+  await healthy?.stop();
+  // Undefined when the start failed.
+  await (yard as Yard | undefined)?.stop();
+  for (const backend of backends) backend.close();
+});
+
+/** Lets a session log in, work, move and leave, with recorders in front of the real servers. */
+async function record(): Promise<void> {
+  const recorders = await Promise.all([startRecorder(one().port, repertoire), startRecorder(other().port, repertoire)]);
+  const [from, to] = recorders.map(({ port }) => `postgresql://postgres@127.0.0.1:${port}/postgres`);
+  const rehearsal = await startYard({ endpoints: { from: from ?? '', to: to ?? '' } });
+  try {
+    const client = await login(rehearsal, 'postgres');
+    await ask(client, null);
+    await ask(client, SETTING);
+    expect(await ask(client, QUERY)).toContain('right');
+    expect(await moved(rehearsal, client)).toBe('success');
+    expect(await ask(client, QUERY)).toContain('right');
+    client.socket.write(terminate);
+    await client.rest(DEADLINE_MS);
+    while ((await rehearsal.snapshot()).pools.some(({ resetting }) => resetting > 0)) await new Promise(setImmediate);
+  } finally {
+    await rehearsal.stop();
+    for (const recorder of recorders) recorder.close();
+  }
+}
+
+async function login(to: Yard, database: string): Promise<RawClient> {
+  const client = await RawClient.open(to.port, DEADLINE_MS);
+  client.socket.write(startup({ user: 'postgres', database: `from/${database}`, application_name: 'fuzz' }));
+  return client;
+}
+
+/** Everything up to ReadyForQuery, or to the end. */
+async function ask(client: RawClient, query: Buffer | null): Promise<string> {
+  if (query !== null) client.socket.write(query);
+  const said: string[] = [];
+  for (let next = await client.message(DEADLINE_MS); next !== null; next = await client.message(DEADLINE_MS)) {
+    said.push(`${next.type} ${next.body.toString('latin1')}`);
+    if (next.type === 'Z') return said.join('\n');
+  }
+  return `${said.join('\n')}\n(closed)`;
+}
+
+/** Moves a session to the other fuzz backend; how that ended. */
+async function moved(where: Yard, client: RawClient): Promise<string> {
+  const port = client.socket.localPort;
+  const session = (await where.sessions()).find(({ clientPort }) => clientPort === port);
+  if (session === undefined) return 'gone';
+  const { operationId } = await where.switchyard.handlers.migrate({ sessionIds: [session.id], to: 'to', withinMs: 2_000 });
+  for (const until = Date.now() + DEADLINE_MS; Date.now() < until; ) {
+    const outcome = (await where.snapshot()).transfers.find((transfer) => transfer.operationId === operationId)?.outcome;
+    if (outcome != null) return outcome;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  throw new WrongAnswer('the move does not end');
+}
+
+interface BackendCase {
+  readonly pieces: readonly Buffer[];
+  readonly stage: 'login' | 'query' | 'discard' | 'capture' | 'restore' | 'facts';
+  readonly exchange: number;
+  readonly ending: Fault['ending'];
+  readonly seed: number;
+}
+
+interface Lane {
+  readonly database: string;
+  spoiled: Buffer[];
+}
+
+let lanes = 0;
+
+const kind: Kind<BackendCase, Lane> = {
+  name: 'backend',
+  make: (random) => {
+    const stage = random.pick(['login', 'login', 'login', 'query', 'query', 'query', 'query', 'discard', 'capture', 'restore', 'facts'] as const);
+    // Who waits for the rest of an answer does so for seconds, and rightly; only a client that waits can leave.
+    const endings = stage === 'query' ? (['fin', 'reset', 'go on'] as const) : (['fin', 'reset'] as const);
+    return { pieces: [], stage, exchange: random.below(6), ending: random.pick(endings), seed: random.uint32() };
+  },
+  openLane: () => Promise.resolve({ database: `lane${lanes++ % 16}`, spoiled: [] }),
+  closeLane: (lane) => {
+    faults.delete(lane.database);
+    return Promise.resolve();
+  },
+  async run(input, lane) {
+    lane.spoiled = [];
+    faults.set(lane.database, faultOf(input, lane));
+    const client = await login(yard, lane.database);
+    try {
+      await play(input, client);
+    } catch (error) {
+      const bytes = JSON.stringify(Buffer.concat(lane.spoiled).toString('latin1').slice(0, 2_000));
+      throw new WrongAnswer(`${error instanceof Error ? error.message : String(error)}; the server had said ${bytes}`);
+    } finally {
+      client.destroy();
+      faults.delete(lane.database);
+    }
+  },
+};
+
+async function play({ stage, ending }: BackendCase, client: RawClient): Promise<void> {
+  if (stage === 'login') {
+    await hear(client);
+    return;
+  }
+  const greeting = await ask(client, null);
+  if (!greeting.endsWith('Z I')) throw new WrongAnswer(`no login: ${greeting}`);
+  if (stage === 'query') {
+    client.socket.write(QUERY);
+    if (ending !== 'go on') await client.rest(DEADLINE_MS);
+    else await client.everything(5);
+    return;
+  }
+  expectRight(await ask(client, QUERY));
+  if (stage !== 'discard') {
+    await ask(client, SETTING);
+    // A changed map makes the proxy ask about its servers again.
+    if (stage === 'facts') yard.switchyard.addEndpoint({ id: 'from', ...parseBackendUrl(`postgresql://postgres@127.0.0.1:${backends[0]?.port}/postgres`) });
+    const outcome = await moved(yard, client);
+    outcomes.set(`${stage} ${outcome}`, (outcomes.get(`${stage} ${outcome}`) ?? 0) + 1);
+    const answer = await ask(client, QUERY);
+    // The session lives on, or was told that its server is gone.
+    if (!answer.includes('SFATAL') && !answer.endsWith('(closed)')) expectRight(answer);
+    else if (outcome === 'refused') throw new WrongAnswer(`a move was refused, and the session lost: ${answer}`);
+    if (answer.endsWith('(closed)')) return;
+  }
+  client.socket.write(terminate);
+  await client.rest(DEADLINE_MS);
+}
+
+const outcomes = new Map<string, number>();
+
+/** A login that a server has spoiled: it ends in a session or in an error, not in silence. */
+async function hear(client: RawClient): Promise<void> {
+  const answer = await ask(client, null).catch((error: unknown) => {
+    if (error instanceof WrongAnswer && error.message.includes('no message')) return '(closed)';
+    throw error;
+  });
+  if (!answer.endsWith('(closed)')) return;
+  if (!answer.includes('SFATAL') && !answer.includes('Z ') && answer !== '(closed)') throw new WrongAnswer(`closed without a word: ${answer}`);
+}
+
+function expectRight(answer: string): void {
+  if (!/^T .*\nD \0\x01\0\0\0\x05right\nC SELECT 1\0\nZ I$/s.test(answer)) throw new WrongAnswer(`a wrong answer: ${JSON.stringify(answer)}`);
+}
+
+function faultOf({ stage, exchange, ending, seed }: BackendCase, lane: Lane): Fault {
+  const random = new Random(seed);
+  let struck = false;
+  return {
+    ending,
+    strikes: (at) => {
+      const isHere = {
+        login: at.exchange === 0 && !at.own,
+        query: at.request.equals(QUERY),
+        discard: at.request.includes('DISCARD ALL'),
+        capture: at.server === 'from' && !at.own && at.request.includes('_swy_state'),
+        restore: at.server === 'to' && !at.own && at.exchange === exchange,
+        facts: at.own && at.exchange === exchange % 3,
+      }[stage];
+      if (!isHere || struck) return false;
+      struck = true;
+      return true;
+    },
+    spoil: (answer) => {
+      const bytes = spoil(random, answer);
+      lane.spoiled = bytes;
+      return bytes;
+    },
+  };
+}
+
+function spoil(random: Random, answer: Buffer): Buffer[] {
+  let messages: Buffer[] = [];
+  for (let at = 0; at + 5 <= answer.length; at += 1 + answer.readInt32BE(at + 1)) messages.push(answer.subarray(at, at + 1 + answer.readInt32BE(at + 1)));
+  switch (random.below(6)) {
+    case 0:
+      return split(random, mutateBytes(random, answer));
+    case 1:
+      messages = mutateOrder(random, messages);
+      break;
+    case 2:
+      messages = messages.map((one) => (random.oneIn(3) ? mutateBody(random, one) : one));
+      break;
+    case 3:
+      messages.splice(random.below(messages.length + 1), 0, random.pick(odd), random.pick(odd));
+      break;
+    case 4:
+      messages.push(random.pick(odd), random.pick(odd).subarray(0, random.between(1, 6)));
+      break;
+    default:
+      return split(random, random.bytes(random.length(3_000)));
+  }
+  return split(random, Buffer.concat(messages));
+}
+
+it('servers that spoil their answers', async () => {
+  await runCampaign(kind, { cases: 18_000, lanes: 8, regressions: regressions.backend, deadlineMs: 3 * DEADLINE_MS });
+  process.stdout.write(`fuzz backend: moves ${JSON.stringify(Object.fromEntries([...outcomes].sort()))}\n`);
+  expectHealthy((await healthy?.stop()) ?? expect.fail());
+  await expectNothingLeft(yard, [one(), other()], backends.reduce((sum, { connections }) => sum + connections, 0));
+});

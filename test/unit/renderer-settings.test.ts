@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { settings as settingsSchema } from '../../core/contract/index.ts';
+import type { SettingsView } from '../../core/contract/index.ts';
+import { draftOf, editedGroups, readDraft, rebase, withoutEmpty } from '../../renderer/src/features/settings/draft.ts';
+import { verifiedPsqlLine } from '../../renderer/src/features/settings/psql-line.ts';
+import { discard, edit, takeView, useStaged } from '../../renderer/src/features/settings/staged.ts';
+
+const settings: SettingsView['settings'] = settingsSchema.parse({
+  tls: { clients: 'allow', certificate: { kind: 'files', certificate: '/c.pem', key: '/k.pem' } },
+  listeners: [{ endpoint: 'ep-a', port: 6500 }],
+});
+const base = draftOf(settings);
+const view: SettingsView = { settings, authorityFile: null, listeners: [], problems: [], file: null };
+
+describe('readDraft', () => {
+  it('gives back the settings that the form was made from', () => {
+    const { users, ...authentication } = settings.authentication;
+    expect(users).toEqual([]);
+    expect(readDraft(base)).toEqual({ ok: true, settings: { ...settings, authentication }, errors: {} });
+  });
+
+  it.each([
+    ['', 'Give a whole number; 0 stands for none.'],
+    ['many', 'Give a whole number; 0 stands for none.'],
+    ['1e3', 'Give a whole number; 0 stands for none.'],
+    ['-1', 'Give a whole number; 0 stands for none.'],
+    ['1.5', 'Give a whole number; 0 stands for none.'],
+    ['86401', 'At most 86,400.'],
+  ])('refuses %j as a time, by its field', (idleClient, words) => {
+    expect(readDraft({ ...base, idleClient }).errors).toEqual({ idleClient: words });
+  });
+
+  it('takes a number with blanks around it', () => {
+    expect(readDraft({ ...base, clients: ' 12 ' }).settings?.limits?.clients).toBe(12);
+  });
+
+  it('wants both files, and a certificate for encryption', () => {
+    const empty = { ...base, certificateFile: ' ', keyFile: '' };
+    expect(readDraft(empty).errors).toEqual({ certificateFile: 'Give the path of the file.', keyFile: 'Give the path of the file.' });
+    expect(Object.keys(readDraft({ ...base, certificate: 'none' }).errors)).toEqual(['certificate']);
+    expect(readDraft({ ...base, certificate: 'none', tlsClients: 'off' }).ok).toBe(true);
+  });
+
+  it('names the port that does not fit, is taken twice, or is the proxy’s own; 0 may be there twice', () => {
+    const listeners = ['0', '0', '6501', '6501', '6432', '70000', 'x'].map((port) => ({ endpoint: 'ep-a', port }));
+    expect(readDraft({ ...base, listeners }, 6432).errors).toEqual({
+      'listeners.3.port': 'ep-a has this port already.',
+      'listeners.4.port': 'This is the port of the proxy itself.',
+      'listeners.5.port': 'At most 65,535.',
+      'listeners.6.port': 'Give a port, or 0 for any that is free.',
+    });
+  });
+
+  it('leaves out of the errors only what was not filled in yet', () => {
+    const draft = { ...base, certificateFile: '', clients: '' };
+    expect(Object.keys(withoutEmpty(readDraft(draft).errors, draft))).toEqual(['clients']);
+  });
+});
+
+describe('rebase', () => {
+  it('keeps what was edited and follows in the rest', () => {
+    const after = { ...base, tlsClients: 'require' as const, login: '10', clients: '7' };
+    expect(rebase({ ...base, login: '5' }, base, after)).toEqual({ ...after, login: '5' });
+  });
+});
+
+describe('staged edits', () => {
+  beforeEach(() => {
+    useStaged.setState({ view: null, draft: null });
+    takeView(view);
+  });
+
+  it('are none once the form says again what is at work', () => {
+    edit({ login: '5' });
+    expect(editedGroups(useStaged.getState().draft ?? base, base)).toEqual(['times']);
+    edit({ login: base.login });
+    expect(useStaged.getState().draft).toBeNull();
+  });
+
+  it('survive what another call changes, and end with apply or discard', () => {
+    edit({ login: '5' });
+    const changed: SettingsView = { ...view, settings: { ...settings, tls: { clients: 'allow', certificate: { kind: 'local' } } } };
+    takeView(changed);
+    expect(useStaged.getState().draft).toMatchObject({ login: '5', certificate: 'local' });
+    discard();
+    expect(useStaged.getState().draft).toBeNull();
+    edit({ login: '5' });
+    takeView(changed, true);
+    expect(useStaged.getState().draft).toBeNull();
+  });
+});
+
+describe('verifiedPsqlLine', () => {
+  it('names the authority and quotes what a shell or libpq would cut', () => {
+    expect(verifiedPsqlLine(6432, '/home/me/ca.pem', { user: 'me', database: 'shop' })).toBe(
+      'psql "host=localhost port=6432 user=me dbname=shop sslmode=verify-full sslrootcert=/home/me/ca.pem"',
+    );
+    expect(verifiedPsqlLine(6432, '/Application Support/$x/ca.pem', null)).toBe(
+      `psql "host=localhost port=6432 dbname=postgres sslmode=verify-full sslrootcert='/Application Support/\\$x/ca.pem'"`,
+    );
+  });
+});
