@@ -42,11 +42,13 @@ async function serveHeadless() {
 function openWindow(program) {
   const began = Date.now();
   return new Promise((resolve) => {
-    const child = spawn(program, [root, ...args], { stdio: 'inherit' });
-    const relay = (signal) => child.kill(signal);
+    let child = null;
+    const relay = (signal) => child?.kill(signal);
     // A terminal sends Ctrl+C to the whole group; this process only has to outlive the window.
     const stay = () => {};
+    // Before the child starts: it may be up, and somebody asking for its end, before this process runs again.
     process.on('SIGTERM', relay).on('SIGHUP', relay).on('SIGINT', stay);
+    child = spawn(program, [root, ...args], { stdio: 'inherit' });
     const settle = (refusal) => {
       process.off('SIGTERM', relay).off('SIGHUP', relay).off('SIGINT', stay);
       resolve(refusal);

@@ -125,7 +125,8 @@ function skipComment(bytes: Buffer, at: number, end: number): number {
 }
 
 const isLetter = (c: number): boolean => (c >= 97 && c <= 122) || (c >= 65 && c <= 90);
-const isWordPart = (c: number): boolean => isLetter(c) || (c >= 48 && c <= 57) || c === 95 || c === 36 || c >= 128;
+const isDigit = (c: number): boolean => c >= 48 && c <= 57;
+const isWordPart = (c: number): boolean => isLetter(c) || isDigit(c) || c === 95 || c === 36 || c >= 128;
 
 /**
  * Whether a text may set a setting with a dot in its name: true for everything in which `customSettingNames` (sql-facts.ts)
@@ -155,8 +156,8 @@ function isConfig(bytes: Buffer, at: number, end: number): boolean {
 function isWord(bytes: Buffer, at: number, start: number): boolean {
   if (at === start) return true;
   const before = bytes[at - 1] ?? 0;
-  // A dollar sign is left out: `$$SET …` opens a body.
-  return before === 36 || !isWordPart(before) || hasBackslash(bytes, at, start);
+  // A dollar sign is left out: `$$SET …` opens a body. So are digits: servers before 15 read `$1set` as two words.
+  return before === 36 || isDigit(before) || !isWordPart(before) || hasBackslash(bytes, at, start);
 }
 
 /** An escape is at most ten bytes long (`\U0000000a`). */

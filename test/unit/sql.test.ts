@@ -244,6 +244,11 @@ describe('mentionsCustomSettings', () => {
     expect(mentionsCustomSettings(Buffer.from('select set_config('), 0, 14)).toBe(false);
   });
 
+  it.each(['create (local = $1set"a.b"=1', 'create $1set a.b = 1'])('sees a word right behind a parameter: %s', (sql) => {
+    expect(customSettingNames(sql).names).not.toEqual([]);
+    expect(mentions(sql)).toBe(true);
+  });
+
   it('is true wherever customSettingNames finds something', () => {
     const parts = [
       'SET ',
