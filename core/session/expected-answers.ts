@@ -28,6 +28,16 @@ type Entry = (typeof Expected)[keyof typeof Expected];
 
 const DROPPED = 0;
 
+/** Sets of entries as bits: whether one is in a set is asked for every message, and must cost no closure. */
+const bit = (entry: number): number => 1 << entry;
+const PARSES = bit(Expected.Parse) | bit(Expected.UnnamedParse);
+const BIND = bit(Expected.Bind);
+const DESCRIBE = bit(Expected.Describe);
+const EXECUTE = bit(Expected.Execute);
+const CLOSES = bit(Expected.Close) | bit(Expected.Probe);
+const QUERY = bit(Expected.Query);
+const NONE = 0;
+
 /** True for entries that the server answers with ReadyForQuery. */
 function bringsReady(entry: number): boolean {
   return entry !== DROPPED && entry <= Expected.MaybeSync;
@@ -116,7 +126,7 @@ export class ExpectedAnswers {
    * the COPY, if there is one, is taken as such; a Sync in front of that is ignored, if the server gets to read it.
    */
   copyInStarted(): void {
-    if (this.#inDoubt) this.#resync((entry) => entry === Expected.Execute || entry === Expected.Query);
+    if (this.#inDoubt) this.#resync(EXECUTE | QUERY);
     this.#trim();
     const owner = this.#at(0);
     this.#copying = true;
@@ -143,22 +153,22 @@ export class ExpectedAnswers {
 
   /** The server finished a Parse (`1`). */
   parsed(): void {
-    this.#answered((entry) => entry === Expected.Parse || entry === Expected.UnnamedParse);
+    this.#answered(PARSES, NONE);
   }
 
   /** The server finished a Bind (`2`). */
   bound(): void {
-    this.#answered((entry) => entry === Expected.Bind);
+    this.#answered(BIND, NONE);
   }
 
   /** The server finished a Describe (`n`, or `T`, which a Query brings too). */
   described(): void {
-    this.#answered((entry) => entry === Expected.Describe, Expected.Query);
+    this.#answered(DESCRIBE, QUERY);
   }
 
   /** The server finished a Close (`3`). True when it was the proxy's own, which is none of the client's business. */
   closed(): boolean {
-    if (this.#answered((entry) => entry === Expected.Close || entry === Expected.Probe) !== Expected.Probe) return false;
+    if (this.#answered(CLOSES, NONE) !== Expected.Probe) return false;
     this.#probing = false;
     this.#inDoubt = false;
     return true;
@@ -167,7 +177,7 @@ export class ExpectedAnswers {
   /** The server finished a command (`C`, `I` or `s`). */
   completed(): void {
     if (this.#copying) this.#copied();
-    this.#answered((entry) => entry === Expected.Execute, Expected.Query);
+    this.#answered(EXECUTE, QUERY);
   }
 
   /** The server sent ErrorResponse. */
@@ -221,18 +231,18 @@ export class ExpectedAnswers {
     return true;
   }
 
-  /** Takes the head off if it is what was answered; returns it. `other` has the same answer, and others behind it. */
-  #answered(matches: (entry: number) => boolean, other: number = DROPPED): number {
-    if (this.#inDoubt) this.#resync((entry) => matches(entry) || (entry === other && entry !== DROPPED));
+  /** Takes the head off if it is one of the set; returns it. `others` have the same answer, and more answers behind it. */
+  #answered(set: number, others: number): number {
+    if (this.#inDoubt) this.#resync(set | others);
     this.#trim();
-    if (this.#length === 0 || !matches(this.#at(0))) return DROPPED;
+    if (this.#length === 0 || (bit(this.#at(0)) & set) === 0) return DROPPED;
     return this.#shift();
   }
 
   /** An answer came that only a certain message has: every Sync in front of it was answered before or never will be. */
-  #resync(matches: (entry: number) => boolean): void {
+  #resync(set: number): void {
     for (let i = 0; i < this.#length; i++) {
-      if (!matches(this.#at(i))) continue;
+      if ((bit(this.#at(i)) & set) === 0) continue;
       while (i-- > 0) this.#shift();
       this.#findCycle();
       return;

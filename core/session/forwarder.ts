@@ -84,7 +84,11 @@ export class Forwarder implements ServerOwner {
     // Until there is a server, the client's first messages wait like those of a suspended session.
     this.link.suspended = true;
     client.on('data', (chunk: Buffer) => {
-      this.#guarded(() => this.request.push(chunk));
+      try {
+        this.request.push(chunk);
+      } catch (error) {
+        this.#unreadable(error);
+      }
       if (this.#isOverfull()) client.pause();
       if (this.#onSafe !== null) this.#checkSafe();
     });
@@ -264,12 +268,8 @@ export class Forwarder implements ServerOwner {
   }
 
   /** Whatever a client sends, it can only end its own session. */
-  #guarded(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      this.#end('violation', `a message cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-    }
+  #unreadable(error: unknown): void {
+    this.#end('violation', `a message cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 
   /** See `ExpectedAnswers.wantsProbe`. Closing a statement that never was changes nothing and is answered in any state. */
@@ -288,7 +288,11 @@ export class Forwarder implements ServerOwner {
   }
 
   #pump(): void {
-    this.#guarded(() => this.request.pump());
+    try {
+      this.request.pump();
+    } catch (error) {
+      this.#unreadable(error);
+    }
     if (!this.#ended && !this.#isOverfull() && this.#server?.needsDrain !== true) this.#client.resume();
   }
 
