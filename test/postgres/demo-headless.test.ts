@@ -300,7 +300,7 @@ describe('the headless host without the demo', () => {
   it('leaves with 2 and one line for a command line it cannot read', async () => {
     const running = run('--listen', '0.0.0.0:6432');
     expect(await exitOf(running)).toBe(2);
-    expect(running.errors()).toMatch(/^--listen 0\.0\.0\.0:6432: only loopback.*\n$/);
+    expect(running.errors()).toMatch(/^Clients cannot be trusted on 0\.0\.0\.0: .*--auth scram-sha-256.*\n$/);
     expect(running.stdout).toEqual([]);
   });
 
