@@ -2,7 +2,9 @@
  * The facade: everything that the window, the console and a script can see and do. It composes the core and owns its life;
  * each of its parts decides for itself.
  */
+import { randomBytes } from 'node:crypto';
 import { ConsoleSession } from './console/console-session.ts';
+import { PasswordFile } from './backend/passfile.ts';
 import type { ConsoleHost } from './console/host.ts';
 import {
   CallError,
@@ -47,6 +49,13 @@ export interface SwitchyardOptions {
   readonly settingsFile?: SettingsFile | null;
   /** Makes the local certificate authority in a folder of the host's, or gives the one that is there. */
   readonly makeLocalAuthority?: () => Promise<LocalAuthorityFiles>;
+  /** libpq's password file: asked for the passwords of backends that are not stored here. Null or left out: none. */
+  readonly passwordFile?: string | null;
+  /**
+   * 32 random bytes that stay the same over restarts, so that unknown users keep their made-up salts as known ones keep theirs; asked
+   * for by the first login that needs it. Left out: new ones, and a salt that is another after a restart tells an unknown user.
+   */
+  readonly mockSecret?: () => Buffer;
   /** Most server connections per pool. Default 200. */
   readonly poolSize?: number;
   /** Let sessions move to servers of an older major version. Default false. */
@@ -66,6 +75,8 @@ export class Switchyard {
   readonly #options: SwitchyardOptions;
   readonly #map: EndpointMap;
   readonly #log = new EventLog();
+  readonly #passwordFile: PasswordFile | null;
+  #mockSecret: Buffer | null = null;
   readonly #status: EndpointStatus;
   readonly #pools: Pools;
   readonly #proxy: Proxy;
@@ -86,16 +97,25 @@ export class Switchyard {
     this.#options = options;
     this.#map = new EndpointMap(options.endpoints ?? [], options.defaultEndpoint ?? null);
     this.#log.onEntry((entry) => this.#pending.noteLog(entry));
-    this.#status = new EndpointStatus((backend, now, before) => {
+    this.#passwordFile =
+      options.passwordFile == null
+        ? null
+        : new PasswordFile(options.passwordFile, (message) => this.#log.add('warn', 'password_file', `The ${message}.`));
+    this.#status = new EndpointStatus(this.#passwordFile, (backend, now, before) => {
       if (now.status === 'down' && before.status !== 'down')
         this.#log.add('error', 'backend_down', `${backend} is down: ${now.statusReason ?? 'no reason given'}.`);
       if (now.status === 'up' && before.status === 'down') this.#log.add('info', 'backend_up', `${backend} answers again.`);
     });
     this.#pools = new Pools({
       size: options.poolSize ?? DEFAULT_POOL_SIZE,
+      passwordFile: this.#passwordFile,
       keepalive: () => this.#settings.current.times.keepalive,
       report: (level, code, message) => this.#log.add(level, code, message),
-      onDial: (backend, failure, version) => this.#status.note(backend, failure, version),
+      onDial: (backend, failure, version) => {
+        // A role that a client brings along and that is refused says nothing against the server.
+        const guessed = failure?.kind === 'authentication' && !this.#hasOwnLogin(backend);
+        this.#status.note(backend, guessed ? null : failure, version);
+      },
     });
     this.#settings = new ServedSettings(options.settings ?? {}, {
       host: options.listen.host,
@@ -107,6 +127,8 @@ export class Switchyard {
     this.#proxy = new Proxy({
       map: this.#map,
       pools: this.#pools,
+      passwordFile: this.#passwordFile,
+      mockSecret: () => (this.#mockSecret ??= options.mockSecret?.() ?? randomBytes(32)),
       settings: () => this.#settings.current,
       console: {
         databases: new Set(['switchyard']),
@@ -119,7 +141,10 @@ export class Switchyard {
         if (end.kind === 'server_lost' && spec !== undefined) void this.#status.check(spec);
       },
     });
-    this.#preflight = new Preflight(this.#map, { allowOlderServer: options.allowOlderServer ?? false });
+    this.#preflight = new Preflight(this.#map, {
+      allowOlderServer: options.allowOlderServer ?? false,
+      passwordFile: this.#passwordFile,
+    });
     this.#planner = new Planner({
       sessions: this.#proxy.sessions,
       map: this.#map,
@@ -255,10 +280,16 @@ export class Switchyard {
     return problems;
   }
 
+  /** An endpoint there says who logs in. */
+  #hasOwnLogin(backend: string): boolean {
+    return this.#map.list().some((spec) => backendId(spec) === backend && (spec.user !== '' || spec.password !== null));
+  }
+
   #endpointCalls(): EndpointCallsContext {
     return {
       map: this.#map,
       status: this.#status,
+      passwordFile: this.#passwordFile,
       sessions: () => this.#proxy.sessions.values(),
       onUnused: (backend) => {
         this.#pools.forget(backend);

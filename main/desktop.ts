@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { app, dialog } from 'electron';
+import { standardPasswordFile } from '../core/backend/passfile.ts';
 import { parseCommandLine, usage, UsageError, type CommandLine } from './cli/args.ts';
 import { runDesktop } from './desktop/application.ts';
 import { ownWords } from './desktop/words.ts';
@@ -15,7 +16,14 @@ if (asked !== null) void run(asked.options, asked.settings).catch(fail);
 async function run(commandLine: CommandLine, settings: OpenedSettings): Promise<void> {
   const beside = (place: string): string => fileURLToPath(new URL(place, import.meta.url));
   await runDesktop({
-    host: createHost({ ...commandLine, settings, folder: app.getPath('userData'), version: app.getVersion(), log }),
+    host: createHost({
+      ...commandLine,
+      settings,
+      folder: app.getPath('userData'),
+      passwordFile: standardPasswordFile(process.env, process.platform, app.getPath('home')),
+      version: app.getVersion(),
+      log,
+    }),
     windowFolder: beside('../renderer'),
     preload: beside('preload.cjs'),
     icon: beside('../../assets/icons/256x256.png'),

@@ -5,6 +5,7 @@ import { Switchyard } from '../core/switchyard.ts';
 import type { CommandLine } from './cli/args.ts';
 import { DemoControl } from './demo/demo-control.ts';
 import { sweepLeftovers } from './demo/run-folder.ts';
+import { openLoginSecret } from './login-secret.ts';
 import type { OpenedSettings } from './settings-store.ts';
 
 /** What a host is made with. */
@@ -13,6 +14,8 @@ export interface HostOptions extends Pick<
   'listen' | 'endpoints' | 'defaultEndpoint' | 'poolSize' | 'allowOlderServer' | 'workload'
 > {
   version: string;
+  /** libpq's password file; null or left out: none is looked into. */
+  passwordFile?: string | null;
   /** The settings to start with, and where changed ones are kept. */
   settings: OpenedSettings;
   /** A folder of the host's own, made when something is to be kept in it. */
@@ -44,6 +47,7 @@ const stepMs = 5_000;
 /** Makes a host; nothing happens before `start`. */
 export function createHost(options: HostOptions): Host {
   const { version, endpoints, listen, log } = options;
+  const keptBeside = options.settings.file?.path ?? null;
   const core = new Switchyard({
     version,
     listen: { ...listen, portFallback: true },
@@ -52,6 +56,8 @@ export function createHost(options: HostOptions): Host {
     defaultEndpoint: endpoints.length > 0 ? options.defaultEndpoint : null,
     settings: options.settings.settings,
     settingsFile: options.settings.file,
+    passwordFile: options.passwordFile ?? null,
+    ...(keptBeside === null ? {} : { mockSecret: () => openLoginSecret(keptBeside, log) }),
     allowOlderServer: options.allowOlderServer,
     ...(options.poolSize === null ? {} : { poolSize: options.poolSize }),
   });

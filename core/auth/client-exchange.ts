@@ -30,6 +30,8 @@ export interface ExchangeOptions {
   readonly usualKind: Verifier['kind'];
   /** `tls-server-end-point` hash of the certificate the client saw; null without TLS. */
   readonly certificateHash: Buffer | null;
+  /** See `mockVerifier`. */
+  readonly mockSecret: Buffer;
   /** Asked once when an answer does not fit: the password may have been changed a moment ago. Null: nothing newer is known. */
   refetch(): Promise<KnownUser | null>;
 }
@@ -86,8 +88,8 @@ class CleartextExchange implements ClientExchange {
 
   /** The work of deriving keys is done for unknown users too. */
   async #fits(known: KnownUser, password: string): Promise<boolean> {
-    const { user } = this.#options;
-    const fits = await matchesPassword(known.verifier ?? mockVerifier(user), user, password);
+    const { user, mockSecret } = this.#options;
+    const fits = await matchesPassword(known.verifier ?? mockVerifier(user, mockSecret), user, password);
     return fits && known.verifier !== null;
   }
 }
@@ -138,7 +140,7 @@ class ScramLogin implements ClientExchange {
     this.#options = options;
     const { verifier } = options.known;
     this.#mock = verifier?.kind !== 'scram';
-    this.#verifier = verifier?.kind === 'scram' ? verifier : mockVerifier(options.user);
+    this.#verifier = verifier?.kind === 'scram' ? verifier : mockVerifier(options.user, options.mockSecret);
     this.#scram = new ServerScram(this.#verifier, options.certificateHash);
   }
 

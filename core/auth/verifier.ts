@@ -50,14 +50,12 @@ export async function makeVerifier(
   return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey.toString('base64')}:${serverKey.toString('base64')}`;
 }
 
-const mockSecret = randomBytes(32);
-
 /**
- * A verifier for a user that has none, so that its login goes as any other: the same salt at every attempt, the normal iteration
- * count, and keys that no password opens.
+ * A verifier for a user that has none, so that its login goes as any other: the same salt at every attempt (as long as `secret`, 32
+ * random bytes, is the same), the normal iteration count, and keys that no password opens.
  */
-export function mockVerifier(user: string): ScramVerifier {
-  const derive = (what: string): Buffer => createHmac('sha256', mockSecret).update(`${what}:${user}`, 'utf8').digest();
+export function mockVerifier(user: string, secret: Buffer): ScramVerifier {
+  const derive = (what: string): Buffer => createHmac('sha256', secret).update(`${what}:${user}`, 'utf8').digest();
   return {
     kind: 'scram',
     iterations: NORMAL_ITERATIONS,

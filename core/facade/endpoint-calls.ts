@@ -1,5 +1,6 @@
 /** The calls that edit and test the endpoint map. */
 import { CallError, type CallParsed, type CallReply } from '../contract/index.ts';
+import type { PasswordFile } from '../backend/passfile.ts';
 import { backendId, parseBackendUrl, type EndpointMap, type EndpointSpec } from '../endpoints/map.ts';
 import type { Session } from '../session/session.ts';
 import { testLogin, type EndpointStatus } from './endpoint-status.ts';
@@ -8,6 +9,7 @@ import { testLogin, type EndpointStatus } from './endpoint-status.ts';
 export interface EndpointCallsContext {
   readonly map: EndpointMap;
   readonly status: EndpointStatus;
+  readonly passwordFile: PasswordFile | null;
   sessions(): Iterable<Session>;
   /** Nothing points at this backend any more. */
   onUnused(backend: string): void;
@@ -72,6 +74,6 @@ export async function testEndpoint(
   const parsed = parseBackendUrl(request.url);
   const known = request.id === undefined ? undefined : context.map.get(request.id);
   const password = request.password ?? parsed.password ?? keptPassword(known, parsed);
-  const { ok, message, hint, serverVersion, ms } = await testLogin({ id: request.id ?? 'test', ...parsed, password });
+  const { ok, message, hint, serverVersion, ms } = await testLogin({ id: request.id ?? 'test', ...parsed, password }, context.passwordFile);
   return { ok, message, hint, serverVersion, ms };
 }

@@ -1,6 +1,7 @@
 /** Whether the backends behind the endpoint map answer: learnt from every login that is tried, asked for when nothing else tells. */
 import { dial, DialFailure, DIAL_DEADLINE_MS } from '../backend/dial.ts';
 import { loginFor } from '../backend/login.ts';
+import type { PasswordFile } from '../backend/passfile.ts';
 import type { EndpointRow } from '../contract/index.ts';
 import { backendId, type EndpointSpec } from '../endpoints/map.ts';
 
@@ -22,7 +23,10 @@ export class EndpointStatus {
   readonly #statuses = new Map<string, Status>();
   readonly #onChange: (backend: string, status: Status, before: Status) => void;
 
-  constructor(onChange: (backend: string, status: Status, before: Status) => void) {
+  readonly #passwordFile: PasswordFile | null;
+
+  constructor(passwordFile: PasswordFile | null, onChange: (backend: string, status: Status, before: Status) => void) {
+    this.#passwordFile = passwordFile;
     this.#onChange = onChange;
   }
 
@@ -47,7 +51,7 @@ export class EndpointStatus {
 
   /** Logs in and out again, and notes what came of it. */
   async check(spec: EndpointSpec): Promise<void> {
-    const result = await testLogin(spec);
+    const result = await testLogin(spec, this.#passwordFile);
     // Without a role of its own, an endpoint is tried with a guess; that one being refused says nothing against the server.
     const guessed = spec.user === '' && result.failure?.kind === 'authentication';
     this.note(backendId(spec), guessed ? null : result.failure, result.serverVersion);
@@ -59,11 +63,14 @@ export class EndpointStatus {
 }
 
 /** Dials a backend and says what it found; never rejects. */
-export async function testLogin(spec: EndpointSpec): Promise<TestResult & { failure: DialFailure | null }> {
+export async function testLogin(
+  spec: EndpointSpec,
+  passwordFile: PasswordFile | null,
+): Promise<TestResult & { failure: DialFailure | null }> {
   const started = performance.now();
   const login = loginFor(spec, 'postgres', spec.database, new Map([['application_name', 'switchyard']]));
   try {
-    const connection = await dial(login, { deadlineMs: DIAL_DEADLINE_MS });
+    const connection = await dial(login, { deadlineMs: DIAL_DEADLINE_MS, passwordFile });
     const version = connection.parameters.get('server_version') ?? null;
     connection.end();
     return {

@@ -6,6 +6,7 @@
 import { credentialKey } from '../backend/credential.ts';
 import { dial, type DialFailure, type Login } from '../backend/dial.ts';
 import { databaseAt, loginFor } from '../backend/login.ts';
+import type { PasswordFile } from '../backend/passfile.ts';
 import type { Finding, Verdict } from '../contract/index.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../endpoints/map.ts';
 import type { Session } from '../session/session.ts';
@@ -56,11 +57,13 @@ export interface Target {
 export class Preflight {
   readonly #map: EndpointMap;
   readonly #allowOlderServer: boolean;
+  readonly #passwordFile: PasswordFile | null;
   readonly #facts = new Map<string, { at: number; facts: Promise<ServerFacts> }>();
 
-  constructor(map: EndpointMap, options: { allowOlderServer: boolean }) {
+  constructor(map: EndpointMap, options: { allowOlderServer: boolean; passwordFile: PasswordFile | null }) {
     this.#map = map;
     this.#allowOlderServer = options.allowOlderServer;
+    this.#passwordFile = options.passwordFile;
   }
 
   /** Where `session` would go when it moves to endpoint `to`. Throws `CallError` (`unknown_endpoint`). */
@@ -149,15 +152,15 @@ export class Preflight {
     const key = JSON.stringify([login.backend.id, login.database, login.role, credentialKey(login.credential)]);
     const known = this.#facts.get(key);
     if (known !== undefined && Date.now() - known.at < FACTS_KEPT_MS) return known.facts;
-    const facts = askFacts(login);
+    const facts = askFacts(login, this.#passwordFile);
     this.#facts.set(key, { at: Date.now(), facts });
     facts.catch(() => this.#facts.delete(key));
     return facts;
   }
 }
 
-async function askFacts(login: Login): Promise<ServerFacts> {
-  const connection = await dial(login);
+async function askFacts(login: Login, passwordFile: PasswordFile | null): Promise<ServerFacts> {
+  const connection = await dial(login, { passwordFile });
   try {
     return await readFacts(connection, FACTS_DEADLINE_MS);
   } finally {

@@ -1,5 +1,6 @@
 /** All pools, keyed by backend, database and role. */
 import { DialFailure, dial, type Login } from '../backend/dial.ts';
+import type { PasswordFile } from '../backend/passfile.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { PoolRow } from '../contract/index.ts';
 import { Pool } from './pool.ts';
@@ -11,6 +12,8 @@ const SWEEP_MS = 30_000;
 export interface PoolsOptions {
   /** Most server connections per pool. */
   readonly size: number;
+  /** Asked for the passwords that are not stored here. */
+  readonly passwordFile?: PasswordFile | null;
   /** Seconds between keepalive probes of the moment; 0: none. Left out: as `dial` has it. */
   keepalive?(): number;
   report(level: 'info' | 'warn', code: string, message: string): void;
@@ -104,7 +107,7 @@ export class Pools {
 
   async #dial(login: Login, signal: AbortSignal): Promise<ServerConnection> {
     try {
-      const connection = await dial(login, { signal });
+      const connection = await dial(login, { signal, passwordFile: this.#options.passwordFile ?? null });
       if (this.#options.keepalive !== undefined) connection.keepAlive(this.#options.keepalive());
       this.#options.onDial(login.backend.id, null, connection.parameters.get('server_version') ?? null);
       return connection;

@@ -24,6 +24,8 @@ export interface AuthenticationPolicy {
   readonly verifiers: VerifierSource;
   /** `tls-server-end-point` hash of the certificate that clients are shown; null: there is none, or it has no such hash. */
   readonly certificateHash: Buffer | null;
+  /** What the salts of unknown users are derived from: 32 random bytes. */
+  mockSecret(): Buffer;
   /** Ends every wait; its reason is what the client is told (a `ClientRefusal`), or that nobody is there any more. */
   readonly signal: AbortSignal;
 }
@@ -77,6 +79,7 @@ export async function authenticate(incoming: Incoming, policy: AuthenticationPol
     known,
     usualKind: verifiers.usualKind,
     certificateHash: encrypted ? policy.certificateHash : null,
+    mockSecret: policy.mockSecret(),
     refetch: async () => {
       const newer = await verifiers.refetch(user, signal);
       if (newer !== null) known = newer;

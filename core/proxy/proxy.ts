@@ -4,6 +4,7 @@ import { TLSSocket } from 'node:tls';
 import type { Settings } from '../contract/index.ts';
 import { DialFailure, startupKey } from '../backend/dial.ts';
 import { loginFor } from '../backend/login.ts';
+import type { PasswordFile } from '../backend/passfile.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
 import { PoolExhausted } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
@@ -38,6 +39,9 @@ export interface ConsoleDoor {
 export interface ProxyOptions {
   readonly map: EndpointMap;
   readonly pools: Pools;
+  readonly passwordFile: PasswordFile | null;
+  /** What the salts of unknown users are derived from: 32 random bytes, the same at every call. */
+  mockSecret(): Buffer;
   /** The settings of the moment; read for every client. */
   settings(): Settings;
   readonly console: ConsoleDoor;
@@ -81,7 +85,11 @@ export class Proxy {
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#admission = new Admission(() => options.settings().limits);
-    this.#verifiers = new Verifiers({ map: options.map, authentication: () => options.settings().authentication });
+    this.#verifiers = new Verifiers({
+      map: options.map,
+      authentication: () => options.settings().authentication,
+      dialOptions: { passwordFile: options.passwordFile },
+    });
     this.doors = new EndpointListeners({
       onSocket: (socket, endpoint) => this.#accept(socket, endpoint),
       onError: (endpoint, error) =>
@@ -172,6 +180,7 @@ export class Proxy {
         method: this.#options.settings().authentication.method,
         verifiers: this.#verifiers,
         certificateHash: null,
+        mockSecret: () => this.#options.mockSecret(),
         signal: login.signal,
       });
       if (place === null) this.#openConsole(incoming, client.rest);
@@ -264,6 +273,8 @@ export class Proxy {
       session.send(Buffer.concat([hello, ...parameters, readyForQuery()]));
       session.forwarder.start(server);
     } catch (error) {
+      // What it has proven here is not what the server knows (any more).
+      if (error instanceof DialFailure && error.kind === 'authentication') this.#verifiers.invalidate(user);
       if (session.forwarder.isEnded) return;
       this.#refuse(session, waiting.signal.aborted ? waiting.signal.reason : error);
     } finally {

@@ -1,5 +1,7 @@
 /** The life of the headless host, from the command line to the exit code. */
 import { once } from 'node:events';
+import { homedir } from 'node:os';
+import { standardPasswordFile } from '../../core/backend/passfile.ts';
 import { parseCommandLine, usage, UsageError, type CommandLine } from '../cli/args.ts';
 import { createHost, type Host } from '../host.ts';
 import { settingsToStartWith, UnusableSettings, type OpenedSettings } from '../settings-store.ts';
@@ -27,7 +29,14 @@ export async function runHeadless(parts: HeadlessParts): Promise<never> {
   // Whoever read our output may leave; that is no failure of the host.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const { options, settings } = await readOptions(parts);
-  const host = createHost({ ...options, settings, folder: userFolder(), version: parts.version, log: say });
+  const host = createHost({
+    ...options,
+    settings,
+    folder: userFolder(),
+    passwordFile: standardPasswordFile(process.env, process.platform, homedir()),
+    version: parts.version,
+    log: say,
+  });
   let server: WindowServer | null = null;
   let leaving = false;
   let signalledAt: number | null = null;

@@ -10,6 +10,8 @@ export interface YardOptions {
   /** Endpoint id to backend URL, in the order of the map; the first is the default. */
   readonly endpoints: Readonly<Record<string, string>>;
   readonly options?: Partial<Omit<SwitchyardOptions, 'endpoints'>>;
+  /** Whom the console's clients log in as, where a word is not enough. Default: `postgres`, without a password. */
+  readonly consoleLogin?: { readonly user: string; readonly password: string };
 }
 
 /** A switchyard that runs. */
@@ -27,7 +29,7 @@ export interface Yard {
 }
 
 /** Starts one that the caller stops. */
-export async function startYard({ endpoints, options }: YardOptions): Promise<Yard> {
+export async function startYard({ endpoints, options, consoleLogin }: YardOptions): Promise<Yard> {
   const switchyard = new Switchyard({
     version: '0.0.0-test',
     listen: { host: '127.0.0.1', port: 0 },
@@ -46,7 +48,7 @@ export async function startYard({ endpoints, options }: YardOptions): Promise<Ya
     snapshot,
     sessions: async () => (await snapshot()).sessions,
     consoleClient: async () => {
-      const client = new pg.Client({ host, port, user: 'postgres', database: 'switchyard' });
+      const client = new pg.Client({ host, port, user: 'postgres', ...consoleLogin, database: 'switchyard' });
       await client.connect();
       return client;
     },
