@@ -62,8 +62,9 @@ export function explainAuthentication(facts: AuthenticationFacts): Explanation {
       };
     case 'other_verifier':
       return {
-        message: `the password of role "${role}" is kept under another verifier on ${backend} (another salt or iteration count), so the client's login cannot be passed on to it`,
-        hint: `Store a password for the endpoint; or make the verifiers equal: read rolpassword of "${role}" from pg_authid of the server the clients are checked against, and set it on ${backend} with ALTER ROLE … PASSWORD '<verifier>'.`,
+        // A server asks for a role that it does not know as for any other, with a salt that it makes up.
+        message: `${backend} keeps the password of role "${role}" under another verifier (another salt or iteration count) or does not know that role, so the client's login cannot be passed on to it`,
+        hint: `Check that "${role}" exists there. Then store a password for the endpoint; or make the verifiers equal: read rolpassword of "${role}" from pg_authid of the server the clients are checked against, and set it on ${backend} with ALTER ROLE … PASSWORD '<verifier>'.`,
       };
     case 'refused':
       return { message: `${backend} refused the login: ${facts.words}`, hint: refusedHint(facts) };

@@ -11,6 +11,7 @@ import type { Finding, Verdict } from '../contract/index.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../endpoints/map.ts';
 import type { Session } from '../session/session.ts';
 import { block, type StepDeadlines } from './dialect.ts';
+import { loginBlocker } from './login-blocker.ts';
 import { compareFacts, readFacts, type ServerFacts } from './postgres/facts.ts';
 import { postgresDialect } from './postgres/dialect.ts';
 
@@ -34,15 +35,18 @@ const NOT_CHECKED: Finding = {
 /** Deadlines of the steps inside the pause. */
 export const DEADLINES: StepDeadlines = { captureMs: 1_000, restoreMs: 2_000 };
 
-/** The source's server answers, the target's cannot be asked: `side` says which failed. */
+/** A server cannot be asked: `side` says which. `blocker` is there when it lets the session's role not in, now or later. */
 export class FactsFailure extends Error {
   readonly side: 'source' | 'target';
   readonly hint: string | null;
+  readonly blocker: Finding | null;
   constructor(side: 'source' | 'target', cause: Error) {
-    super(cause.message);
+    super(side === 'target' ? cause.message : `a second connection to the server it is on cannot be had: ${cause.message}`);
     this.name = 'FactsFailure';
     this.side = side;
     this.hint = (cause as Partial<DialFailure>).hint ?? null;
+    const blocker = loginBlocker(cause);
+    this.blocker = blocker === null ? null : { ...blocker, message: this.message };
   }
 }
 
@@ -113,7 +117,7 @@ export class Preflight {
         findings.push(...(await this.compare(session, target)));
       } catch (error) {
         if (!(error instanceof FactsFailure)) throw error;
-        findings.push(block('unreachable', error.message, error.hint));
+        findings.push(error.blocker ?? block('unreachable', error.message, error.hint));
       }
     }
     const waitsFor = session.forwarder.unsafeReason();

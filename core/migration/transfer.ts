@@ -7,6 +7,7 @@ import type { Finding, TransferOutcome, TransferPhase, TransferRow } from '../co
 import type { Pools } from '../pool/pools.ts';
 import type { Session, SessionTransfer } from '../session/session.ts';
 import { Refusal, type Dialect, type Source } from './dialect.ts';
+import { loginBlocker } from './login-blocker.ts';
 import { DEADLINES, FactsFailure, type Preflight, type Target } from './preflight.ts';
 import { postgresDialect } from './postgres/dialect.ts';
 
@@ -153,12 +154,14 @@ export class Transfer implements SessionTransfer {
     try {
       this.#refuseIfBlocked(await raced(preflight.compare(this.session, target), this.#abort.signal));
     } catch (error) {
-      if (error instanceof FactsFailure) throw new Recoverable(error.message);
-      throw error;
+      if (!(error instanceof FactsFailure)) throw error;
+      throw error.blocker === null ? new Recoverable(error.message) : new Refusal([error.blocker]);
     }
     this.#begin('dial');
     const dialDeadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(DIAL_DEADLINE_MS)]);
     const connection = await pools.acquire(target.login, dialDeadline).catch((error: unknown) => {
+      const blocker = loginBlocker(error);
+      if (blocker !== null) throw new Refusal([blocker]);
       if (this.#abort.signal.aborted || !dialDeadline.aborted) throw error;
       throw new Recoverable(`no server connection to ${target.backend} within ${DIAL_DEADLINE_MS} ms`);
     });
