@@ -45,7 +45,7 @@ beforeAll(async () => {
   const [alice = {}] = await onServer(
     home().url(),
     ...databases,
-    ...['alice', 'bert', 'gone'].flatMap((role) => scram(role, password)),
+    ...['alice', 'bert', 'cleo', 'gone'].flatMap((role) => scram(role, password)),
     ...['mona', 'max'].flatMap((role) => md5(role, password)),
     `SELECT rolpassword FROM pg_authid WHERE rolname = 'alice'`,
   );
@@ -55,6 +55,7 @@ beforeAll(async () => {
     ...databases,
     ...scram('alice', password),
     ...md5('bert', password),
+    ...scram('cleo', password),
     ...scram('mona', password),
     ...md5('max', 'another'),
   );
@@ -202,12 +203,12 @@ describe('a login by SCRAM', () => {
   });
 
   it('that opens even the server it is on no more is told so', async () => {
-    const client = await login('bert', 'home/postgres');
-    await onServer(home().url(), `ALTER ROLE bert PASSWORD 'changed'`);
+    const client = await login('cleo', 'home/postgres');
+    await onServer(home().url(), `ALTER ROLE cleo PASSWORD 'changed'`);
     try {
-      await expectRefused(client, 'other-trusting', 'other_verifier', /^a second connection to the server it is on cannot be had/, /bert/);
+      await expectRefused(client, 'other-trusting', 'other_verifier', /^a second connection to the server it is on cannot be had/, /cleo/);
     } finally {
-      await onServer(home().url(), `ALTER ROLE bert PASSWORD '${password}'`);
+      await onServer(home().url(), `ALTER ROLE cleo PASSWORD '${password}'`);
     }
   });
 });
