@@ -53,7 +53,7 @@ export function explainAuthentication(facts: AuthenticationFacts): Explanation {
     case 'no_credential':
       return {
         message: `${backend} asks for ${facts.asks} for role "${role}", and none is stored`,
-        hint: `${STORE}.`,
+        hint: `${STORE}, or into the password file (PGPASSFILE, else ~/.pgpass). Clients' own passwords are passed on when clients have to prove themselves and the endpoint names no other role.`,
       };
     case 'credential_unusable':
       return {
