@@ -1,6 +1,6 @@
 /** The connection that reads verifiers: one per source, one question at a time, closed when nobody asks for a while. */
 import { dial, type DialOptions, type Login } from '../backend/dial.ts';
-import type { ServerConnection } from '../backend/server-connection.ts';
+import { ExchangeDeadline, type ServerConnection } from '../backend/server-connection.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields } from '../wire/errors.ts';
 import { readDataRow } from '../wire/message-reader.ts';
@@ -9,7 +9,7 @@ import { bind, execute, parse, syncMessage } from '../wire/messages.ts';
 const QUESTION_DEADLINE_MS = 5_000;
 const KEPT_MS = 15_000;
 /** More than this many questions waiting means that somebody makes names up. */
-const MAX_WAITING = 200;
+const MAX_WAITING = 1_000;
 
 /**
  * Never a client's parameters, and a fixed search path: names and operators mean what they mean (CVE-2025-2291, CVE-2025-12819).
@@ -45,6 +45,14 @@ export class VerifierQueryFailure extends Error {
   }
 }
 
+/** More logins at the same time than the source is asked for. */
+export class TooManyQuestions extends Error {
+  constructor() {
+    super('too many users log in at the same time');
+    this.name = 'TooManyQuestions';
+  }
+}
+
 /** See the head of this file. */
 export class VerifierConnection {
   readonly #login: Login;
@@ -54,17 +62,24 @@ export class VerifierConnection {
   #idle: NodeJS.Timeout | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+  #asked = 0;
+  /** Questions up to this one are not asked any more: the source could not be reached for an earlier one. */
+  #failed: { readonly upTo: number; readonly error: unknown } = { upTo: -1, error: null };
 
   constructor(login: Login, dialOptions: Pick<DialOptions, 'passwordFile'>) {
     this.#login = { ...login, startup: STARTUP };
     this.#dialOptions = dialOptions;
   }
 
-  /** Reads one role; null when there is none. Rejects with `DialFailure`, `VerifierQueryFailure`, `ServerLost` or `ExchangeDeadline`. */
+  /**
+   * Reads one role; null when there is none. Rejects with `DialFailure`, `VerifierQueryFailure`, `TooManyQuestions`, `ServerLost` or
+   * `ExchangeDeadline`.
+   */
   read(role: string): Promise<RoleRow | null> {
-    if (this.#waiting >= MAX_WAITING) return Promise.reject(new Error('too many logins at the same time'));
+    if (this.#waiting >= MAX_WAITING) return Promise.reject(new TooManyQuestions());
     this.#waiting++;
-    const row = this.#turn.then(() => this.#read(role)).finally(() => this.#waiting--);
+    const number = this.#asked++;
+    const row = this.#turn.then(() => this.#answer(role, number)).finally(() => this.#waiting--);
     this.#turn = row.catch(() => {});
     return row;
   }
@@ -77,9 +92,27 @@ export class VerifierConnection {
     this.#connection = null;
   }
 
-  async #read(role: string): Promise<RoleRow | null> {
+  async #answer(role: string, number: number): Promise<RoleRow | null> {
+    if (number <= this.#failed.upTo) throw this.#failed.error;
     clearTimeout(this.#idle);
     this.#closing.signal.throwIfAborted();
+    const kept = this.#connection?.isOpen === true;
+    try {
+      // A connection that was kept may have died in its sleep: that says nothing about the source.
+      return await this.#read(role).catch((error: unknown) => {
+        if (!kept || error instanceof VerifierQueryFailure || error instanceof ExchangeDeadline) throw error;
+        this.#closing.signal.throwIfAborted();
+        return this.#read(role);
+      });
+    } catch (error) {
+      this.#failed = { upTo: this.#asked - 1, error };
+      throw error;
+    } finally {
+      if (!this.#closing.signal.aborted) this.#idle = setTimeout(() => this.#connection?.end(), KEPT_MS).unref();
+    }
+  }
+
+  async #read(role: string): Promise<RoleRow | null> {
     if (this.#connection?.isOpen !== true) {
       this.#connection = await dial(this.#login, { ...this.#dialOptions, signal: this.#closing.signal });
     }
@@ -97,9 +130,6 @@ export class VerifierConnection {
     } catch (error) {
       if (!(error instanceof VerifierQueryFailure)) connection.destroy();
       throw error;
-    } finally {
-      this.#idle = setTimeout(() => connection.end(), KEPT_MS);
-      this.#idle.unref();
     }
   }
 }
