@@ -91,6 +91,7 @@ export class Switchyard {
   readonly #startedAt = Date.now();
   #address = { host: '', port: 0 };
   #demo: DemoInfo = { state: 'off', reason: null, workload: false, available: false };
+  #passwords: HostInfo['passwords'] = { kept: 'memory', reason: null };
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: SwitchyardOptions) {
@@ -213,6 +214,22 @@ export class Switchyard {
   setDemo(demo: DemoInfo): void {
     this.#demo = demo;
     this.#pending.noteHost();
+  }
+
+  /** Shows where the host keeps passwords. */
+  setPasswords(passwords: HostInfo['passwords']): void {
+    this.#passwords = passwords;
+    this.#pending.noteHost();
+  }
+
+  /** A line of the host's own for the event log. */
+  note(level: 'info' | 'warn' | 'error', code: string, message: string): void {
+    this.#log.add(level, code, message);
+  }
+
+  /** The map with its passwords: for the host to keep, never for a window. */
+  endpoints(): { endpoints: EndpointSpec[]; defaultEndpoint: string | null } {
+    return { endpoints: this.#map.list(), defaultEndpoint: this.#map.defaultId };
   }
 
   /** Adds or replaces a line of the map and asks its backend. */
@@ -341,6 +358,7 @@ export class Switchyard {
       defaultEndpoint: this.#map.defaultId,
       unknownEndpoint: this.#settings.current.unknownEndpoint,
       demo: this.#demo,
+      passwords: this.#passwords,
       connectLines: connectLines(this.#address, this.#map.list()),
     };
   }

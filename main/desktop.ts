@@ -5,19 +5,31 @@ import { app, dialog } from 'electron';
 import { standardPasswordFile } from '../core/backend/passfile.ts';
 import { parseCommandLine, usage, UsageError, type CommandLine } from './cli/args.ts';
 import { runDesktop } from './desktop/application.ts';
+import { openKeychain } from './desktop/keychain.ts';
 import { ownWords } from './desktop/words.ts';
+import { endpointsToStartWith, type EndpointsToStartWith } from './endpoint-store.ts';
 import { createHost } from './host.ts';
 import { settingsToStartWith, UnusableSettings, type OpenedSettings } from './settings-store.ts';
 
 const asked = readOptions();
 // Electron becomes ready only once this module has been evaluated: waiting for it here would wait for ever.
-if (asked !== null) void run(asked.options, asked.settings).catch(fail);
+if (asked !== null) void run(asked).catch(fail);
 
-async function run(commandLine: CommandLine, settings: OpenedSettings): Promise<void> {
+/** What was asked for, and what was kept. */
+interface Asked {
+  options: CommandLine;
+  settings: OpenedSettings;
+  start: EndpointsToStartWith;
+}
+
+async function run({ options, settings, start }: Asked): Promise<void> {
   const beside = (place: string): string => fileURLToPath(new URL(place, import.meta.url));
   await runDesktop({
     host: createHost({
-      ...commandLine,
+      ...options,
+      ...start,
+      endpointsFile: start.file,
+      openSecrets: () => openKeychain(path.join(app.getPath('userData'), 'secrets.json'), log),
       settings,
       folder: app.getPath('userData'),
       passwordFile: standardPasswordFile(process.env, process.platform, app.getPath('home')),
@@ -32,13 +44,13 @@ async function run(commandLine: CommandLine, settings: OpenedSettings): Promise<
 }
 
 /** What was asked for; null when the command line was answered, or refused, in words. */
-function readOptions(): { options: CommandLine; settings: OpenedSettings } | null {
+function readOptions(): Asked | null {
   try {
     const invocation = parseCommandLine(ownWords(process.argv, app.isPackaged));
     if (invocation.action === 'run') {
       const { options } = invocation;
       const file = options.settingsFile ?? path.join(app.getPath('userData'), 'settings.json');
-      return { options, settings: settingsToStartWith(file, options) };
+      return { options, settings: settingsToStartWith(file, options), start: endpointsToStartWith(file, options) };
     }
     process.stdout.write(invocation.action === 'help' ? usage : `${app.getVersion()}\n`);
     app.exit(0);

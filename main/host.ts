@@ -6,6 +6,8 @@ import type { CommandLine } from './cli/args.ts';
 import { DemoControl } from './demo/demo-control.ts';
 import { sweepLeftovers } from './demo/run-folder.ts';
 import { openLoginSecret } from './login-secret.ts';
+import { keepEndpoints, withPasswords, type OpenedSecrets, type SecretStore } from './endpoint-store.ts';
+import type { KeptFile } from './kept-file.ts';
 import type { OpenedSettings } from './settings-store.ts';
 
 /** What a host is made with. */
@@ -22,6 +24,10 @@ export interface HostOptions extends Pick<
   folder: string;
   /** Start the demo along with the host; a window can start it later too. */
   demo: boolean;
+  /** Where the endpoints that are mapped in the window are kept; null or left out: in memory only. */
+  endpointsFile?: KeptFile | null;
+  /** Opens the keychain for their passwords, as the first thing of the start. Left out: there is none. */
+  openSecrets?: () => Promise<OpenedSecrets>;
   /** Told of what goes wrong without anybody having asked. */
   log: (error: unknown) => void;
 }
@@ -63,6 +69,33 @@ export function createHost(options: HostOptions): Host {
   });
   let ready: Host['ready'] = null;
   let stopped: Promise<void> | null = null;
+  const file = options.endpointsFile ?? null;
+  let secrets: SecretStore | null = null;
+
+  /** Passwords join their endpoints before anybody can connect. */
+  const openSecrets = async (): Promise<void> => {
+    const opened: OpenedSecrets = (await options.openSecrets?.()) ?? {
+      store: null,
+      reason: 'only the desktop application uses the keychain',
+    };
+    const reason = file === null ? 'the endpoints of this run are not kept' : opened.store === null ? opened.reason : null;
+    core.setPasswords(reason === null ? { kept: 'keychain', reason } : { kept: 'memory', reason });
+    if (file === null || opened.store === null) return;
+    secrets = opened.store;
+    for (const spec of await withPasswords(endpoints, secrets)) if (spec.password !== null) core.addEndpoint(spec);
+  };
+
+  /** Keeps the map as it is now, without the demo's lines. What cannot be kept is told, and the map holds nonetheless. */
+  const keep = async (): Promise<void> => {
+    if (file === null) return;
+    const { endpoints: all, defaultEndpoint } = core.endpoints();
+    const mine = all.filter((spec) => !demo.owns(spec));
+    await keepEndpoints(file, secrets, { endpoints: mine, defaultEndpoint }).catch((error: unknown) => {
+      log(error);
+      const why = error instanceof CallError ? `${error.message} ${error.hint ?? ''}`.trim() : 'the keychain refused.';
+      core.note('warn', 'endpoints_not_kept', `The endpoints are not kept for the next start: ${why}`);
+    });
+  };
 
   const demo = new DemoControl({
     setDemo: (info) => core.setDemo(info),
@@ -92,6 +125,7 @@ export function createHost(options: HostOptions): Host {
     async start() {
       // Before anything else can fail: what a crash left behind should not outlive this start.
       await sweepLeftovers().catch(log);
+      await openSecrets();
       if (stopped !== null) throw new Error('the host was stopped before it had started');
       ready = { proxy: await core.start() };
       if (!options.demo) return;
@@ -102,6 +136,16 @@ export function createHost(options: HostOptions): Host {
     stop: () => (stopped ??= stop()),
     handlers: {
       ...core.handlers,
+      'endpoints.save': async (request) => {
+        const reply = await core.handlers['endpoints.save'](request);
+        await keep();
+        return reply;
+      },
+      'endpoints.remove': async (request) => {
+        const reply = await core.handlers['endpoints.remove'](request);
+        await keep();
+        return reply;
+      },
       'demo.start': async () => {
         await demo.start();
         return {};

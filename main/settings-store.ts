@@ -1,11 +1,8 @@
 /** Keeps the settings in a file: JSON that people may edit, replaced as a whole, readable by its owner only. */
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import path from 'node:path';
 import * as z from 'zod';
 import { CallError, settings as settingsSchema, type Settings } from '../core/contract/index.ts';
 import { refuseOpenDoor, type SettingsFile } from '../core/facade/settings.ts';
+import { KeptFile } from './kept-file.ts';
 
 /** Settings that cannot be served; the message says where and why. Exit code 2. */
 export class UnusableSettings extends Error {
@@ -58,28 +55,19 @@ export function settingsToStartWith(file: string | null, words: SettingsWords): 
  * @throws UnusableSettings
  */
 export function openSettings(file: string): OpenedSettings & { readonly file: SettingsFile } {
-  const place = path.resolve(file);
-  let known = readText(place);
+  const kept = keptFile(file);
   return {
-    settings: known === null ? settingsSchema.parse({}) : parseSettings(known, place),
-    file: {
-      path: place,
-      async save(settings) {
-        // What somebody has written into the file meanwhile, broken or not, is theirs: it is not overwritten.
-        const present = await readFile(place, 'utf8').catch(missingAsNull);
-        if (present !== known) {
-          throw new CallError(
-            'settings_changed',
-            `${place} has been changed since it was read.`,
-            'Restart Switchyard to read it, or put it back as it was.',
-          );
-        }
-        const text = `${JSON.stringify(settings, null, 2)}\n`;
-        await replace(place, text);
-        known = text;
-      },
-    },
+    settings: kept.text === null ? settingsSchema.parse({}) : parseSettings(kept.text, kept.path),
+    file: { path: kept.path, save: (settings) => kept.replace(`${JSON.stringify(settings, null, 2)}\n`) },
   };
+}
+
+function keptFile(file: string): KeptFile {
+  try {
+    return new KeptFile(file);
+  } catch (error) {
+    throw new UnusableSettings(`The settings in ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  }
 }
 
 /** Reads the text of a settings file. @throws UnusableSettings */
@@ -123,44 +111,4 @@ function knownKeys(place: readonly PropertyKey[]): string[] | null {
 function shapeOf(schema: unknown): Record<string, unknown> | null {
   const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
   return inner instanceof z.ZodObject ? inner.shape : null;
-}
-
-function readText(place: string): string | null {
-  try {
-    return readFileSync(place, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw new UnusableSettings(`The settings in ${place} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
-  }
-}
-
-async function replace(place: string, text: string): Promise<void> {
-  const fresh = `${place}.${randomBytes(6).toString('hex')}.new`;
-  try {
-    await mkdir(path.dirname(place), { recursive: true });
-    const handle = await open(fresh, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      // On disk before it takes the other's place: after a power cut there is the old file or the new one, never half of one.
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(fresh, place);
-  } catch (error) {
-    await rm(fresh, { force: true });
-    throw new CallError(
-      'settings_not_kept',
-      `The settings cannot be kept in ${place}: ${error instanceof Error ? error.message : String(error)}.`,
-    );
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-function missingAsNull(error: unknown): null {
-  if (isMissing(error)) return null;
-  throw new CallError('settings_not_kept', `The settings file cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
 }

@@ -284,6 +284,8 @@ export const hostInfo = z.object({
   /** What becomes of a client that names an unknown endpoint. */
   unknownEndpoint: z.enum(['default', 'refuse']),
   demo: demoInfo,
+  /** Where passwords of endpoints stay: in the system's keychain, or in memory until the end; then why, as the end of a sentence. */
+  passwords: z.object({ kept: z.enum(['keychain', 'memory']), reason: z.string().nullable() }),
   /** Ready to paste, e.g. `psql "host=127.0.0.1 …"`. */
   connectLines: z.array(z.object({ endpoint: endpointId, label: z.string(), text: z.string() })),
 });

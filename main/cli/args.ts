@@ -3,7 +3,6 @@ import { isIP } from 'node:net';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { authenticationMethod, CallError, type Settings } from '../../core/contract/index.ts';
 import { parseEndpointMap, type EndpointSpec } from '../../core/endpoints/map.ts';
-import { demoEndpointIds } from '../demo/demo.ts';
 
 /** A local address; port 0 is any free one. */
 export interface Address {
@@ -15,9 +14,7 @@ export interface Address {
 export interface CommandLine {
   headless: boolean;
   json: boolean;
-  /** Asked for, or nothing else to show: without an endpoint map the demo starts by itself. */
-  demo: boolean;
-  /** True when `--demo` was given. */
+  /** True when `--demo` or `--workload` was given. */
   demoAsked: boolean;
   workload: boolean;
   /** Where the proxy listens; a port that is taken gives way to the next free one. */
@@ -73,7 +70,8 @@ npm start -- [options]
   --pool-size N          server connections per backend, database and role (200)
   --allow-older-server   let sessions move to servers of an older major version, too
 
-  --demo                 two PostgreSQL servers to play with, ep-a and ep-b; starts by itself without --endpoint-map
+  --demo                 two PostgreSQL servers to play with, ep-a and ep-b; starts by itself when there are no endpoints,
+                         neither given here nor kept beside the settings
   --workload             the demo's clients, at work from the start
 
   --headless             no window of its own: serve it to a browser
@@ -114,23 +112,17 @@ export function parseCommandLine(words: readonly string[]): Invocation {
   if (values.version === true) return { action: 'version' };
 
   const endpoints = readMap(values['endpoint-map']);
-  const demoAsked = values.demo ?? false;
   const workload = values.workload ?? false;
-  if (endpoints.length > 0 && demoAsked) throw new UsageError('--demo and --endpoint-map exclude each other: the demo brings its own map.');
+  const demoAsked = workload || (values.demo ?? false);
+  if (endpoints.length > 0 && values.demo === true) throw new UsageError('--demo and --endpoint-map exclude each other: the demo brings its own map.');
   if (endpoints.length > 0 && workload) throw new UsageError('--workload belongs to the demo; it does not run against your servers.');
-  const demo = endpoints.length === 0;
   const defaultEndpoint = values['default-endpoint'] ?? null;
-  const known = demo ? [...demoEndpointIds] : endpoints.map(({ id }) => id);
-  if (defaultEndpoint !== null && !known.some((id) => id === defaultEndpoint)) {
-    throw new UsageError(`--default-endpoint ${defaultEndpoint} is not in the map (${known.join(', ')}).`);
-  }
   const json = values.json ?? false;
   return {
     action: 'run',
     options: {
       headless: json || (values.headless ?? false),
       json,
-      demo,
       demoAsked,
       workload,
       listen: readAddress('--listen', values.listen ?? `127.0.0.1:${defaultPort}`),

@@ -73,6 +73,11 @@ export class DemoControl {
     });
   }
 
+  /** Whether an endpoint points at one of the demo's servers, under whatever name. */
+  owns(spec: EndpointSpec): boolean {
+    return this.#servers?.endpoints.some((own) => backendId(own) === backendId(spec)) ?? false;
+  }
+
   /** Ends clients, mapping and servers; also a start under way. */
   stop(): Promise<void> {
     this.#starting?.abort(new Error('stopped'));

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { homedir } from 'node:os';
 import { standardPasswordFile } from '../../core/backend/passfile.ts';
 import { parseCommandLine, usage, UsageError, type CommandLine } from '../cli/args.ts';
+import { endpointsToStartWith, type EndpointsToStartWith } from '../endpoint-store.ts';
 import { createHost, type Host } from '../host.ts';
 import { settingsToStartWith, UnusableSettings, type OpenedSettings } from '../settings-store.ts';
 import { userFolder } from '../user-folder.ts';
@@ -28,9 +29,11 @@ const sameSignalMs = 1_000;
 export async function runHeadless(parts: HeadlessParts): Promise<never> {
   // Whoever read our output may leave; that is no failure of the host.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const { options, settings } = await readOptions(parts);
+  const { options, settings, start } = await readOptions(parts);
   const host = createHost({
     ...options,
+    ...start,
+    endpointsFile: start.file,
     settings,
     folder: userFolder(),
     passwordFile: standardPasswordFile(process.env, process.platform, homedir()),
@@ -74,7 +77,7 @@ export async function runHeadless(parts: HeadlessParts): Promise<never> {
       subscribe: host.subscribe,
       log: say,
     });
-    await waitForDemo(host, options);
+    await waitForDemo(host, start.demo, options);
     if (!leaving) await announce(host, server.url, options);
   } catch (error) {
     if (!leaving) {
@@ -85,12 +88,23 @@ export async function runHeadless(parts: HeadlessParts): Promise<never> {
   return await new Promise<never>(() => undefined);
 }
 
-async function readOptions({ words, version }: HeadlessParts): Promise<{ options: CommandLine; settings: OpenedSettings }> {
+/** What was asked for, and what was kept. */
+interface Asked {
+  options: CommandLine;
+  settings: OpenedSettings;
+  start: EndpointsToStartWith;
+}
+
+async function readOptions({ words, version }: HeadlessParts): Promise<Asked> {
   try {
     const invocation = parseCommandLine(words);
     if (invocation.action === 'run') {
       const { options } = invocation;
-      return { options, settings: settingsToStartWith(options.settingsFile, options) };
+      return {
+        options,
+        settings: settingsToStartWith(options.settingsFile, options),
+        start: endpointsToStartWith(options.settingsFile, options),
+      };
     }
     process.stdout.write(invocation.action === 'help' ? usage : `${version}\n`);
     return await exit(0);
@@ -102,8 +116,8 @@ async function readOptions({ words, version }: HeadlessParts): Promise<{ options
 }
 
 /** Asked for, the demo must start. Where it only stands in for a missing map, the window is there to say what went wrong. */
-async function waitForDemo(host: Host, options: CommandLine): Promise<void> {
-  if (options.demo && !options.demoAsked) say('No --endpoint-map given: starting the demo, two PostgreSQL servers of our own.');
+async function waitForDemo(host: Host, demo: boolean, options: CommandLine): Promise<void> {
+  if (demo && !options.demoAsked) say('No endpoints given: starting the demo, two PostgreSQL servers of our own.');
   await host.demoStarted().catch((error: unknown) => {
     if (options.demoAsked) throw error;
     say(error);

@@ -279,7 +279,35 @@ class FakeContextBridge implements Pick<Real.ContextBridge, 'exposeInMainWorld'>
   }
 }
 
+/** A keychain that can be switched off, or made anew so that nothing of before can be read. */
+class FakeSafeStorage implements Pick<
+  Real.SafeStorage,
+  'isAsyncEncryptionAvailable' | 'getSelectedStorageBackend' | 'encryptStringAsync' | 'decryptStringAsync'
+> {
+  available = true;
+  backend: ReturnType<Real.SafeStorage['getSelectedStorageBackend']> = 'gnome_libsecret';
+  key = 0x5a;
+  encryptions = 0;
+
+  isAsyncEncryptionAvailable(): Promise<boolean> {
+    return Promise.resolve(this.available);
+  }
+  getSelectedStorageBackend(): ReturnType<Real.SafeStorage['getSelectedStorageBackend']> {
+    return this.backend;
+  }
+  encryptStringAsync(plainText: string): Promise<Buffer> {
+    this.encryptions++;
+    return Promise.resolve(Buffer.from([this.key, ...Buffer.from(plainText).map((byte) => byte ^ this.key)]));
+  }
+  decryptStringAsync(encrypted: Buffer): Promise<Real.DecryptStringAsyncReturnValue> {
+    if (encrypted[0] !== this.key) return Promise.reject(new Error('Error while decrypting the ciphertext provided'));
+    const result = Buffer.from(encrypted.subarray(1).map((byte) => byte ^ this.key)).toString();
+    return Promise.resolve({ result, shouldReEncrypt: false });
+  }
+}
+
 export const app = new FakeApp();
+export const safeStorage = new FakeSafeStorage();
 export const ipcMain = new FakeIpcMain();
 export const ipcRenderer = new FakeIpcRenderer();
 export const dialog = new FakeDialog();

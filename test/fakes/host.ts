@@ -17,6 +17,7 @@ export function snapshotWith(sessions: number): Snapshot {
       defaultEndpoint: null,
       unknownEndpoint: 'refuse',
       demo: { state: 'off', reason: null, workload: false, available: true },
+      passwords: { kept: 'memory', reason: null },
       connectLines: [],
     },
     endpoints: [],

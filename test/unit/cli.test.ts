@@ -8,11 +8,10 @@ function run(...words: string[]): CommandLine {
 }
 
 describe('the command line', () => {
-  it('without words: the demo, port 6432, a free port for the window', () => {
+  it('without words: port 6432, a free port for the window', () => {
     expect(run()).toEqual({
       headless: false,
       json: false,
-      demo: true,
       demoAsked: false,
       workload: false,
       listen: { host: '127.0.0.1', port: 6432 },
@@ -33,7 +32,6 @@ describe('the command line', () => {
     expect(run('--headless', '--json', '--demo', '--listen', '127.0.0.1:0', '--ui', '127.0.0.1:0')).toMatchObject({
       headless: true,
       json: true,
-      demo: true,
       demoAsked: true,
       listen: { host: '127.0.0.1', port: 0 },
     });
@@ -47,7 +45,6 @@ describe('the command line', () => {
       '--default-endpoint',
       'ep-b',
     );
-    expect(options.demo).toBe(false);
     expect(options.defaultEndpoint).toBe('ep-b');
     expect(options.endpoints).toEqual([
       { id: 'ep-a', host: '127.0.0.1', port: 5433, database: 'app', user: 'me', password: 'secret' },
@@ -60,6 +57,7 @@ describe('the command line', () => {
       poolSize: 7,
       unknownEndpoint: 'refuse',
       workload: true,
+      demoAsked: true,
       open: false,
       defaultEndpoint: 'ep-a',
     });
@@ -97,8 +95,6 @@ describe('the command line', () => {
     ['a wrong choice', ['--unknown-endpoint', 'ask'], /default or refuse/],
     ['demo and map', ['--demo', '--endpoint-map', 'a=postgresql://h/d'], /exclude each other/],
     ['workload and map', ['--workload', '--endpoint-map', 'a=postgresql://h/d'], /belongs to the demo/],
-    ['a default that is not there', ['--endpoint-map', 'a=postgresql://h/d', '--default-endpoint', 'b'], /not in the map \(a\)/],
-    ['a default the demo lacks', ['--default-endpoint', 'b'], /not in the map \(ep-a, ep-b\)/],
     ['an empty map', ['--endpoint-map', ''], /empty/],
     ['a map without names', ['--endpoint-map', 'postgresql://h/d'], /--endpoint-map: Entry 1/],
   ])('refuses %s', (_what, words, message) => {

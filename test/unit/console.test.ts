@@ -157,6 +157,7 @@ class FakeHost implements ConsoleHost {
     defaultEndpoint: 'ep-a',
     unknownEndpoint: 'default' as const,
     demo: { state: 'off' as const, reason: null, workload: false, available: true },
+    passwords: { kept: 'memory' as const, reason: null },
     connectLines: [],
   });
   migrate(ids: number[], to: string, withinMs: number, signal: AbortSignal): Promise<TransferRow[]> {

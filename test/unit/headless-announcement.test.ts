@@ -34,6 +34,7 @@ function announcement(
         defaultEndpoint: 'ep-a',
         unknownEndpoint: 'default',
         demo: { state: empty ? 'failed' : 'running', reason: empty ? 'no room' : null, workload: false, available: true },
+        passwords: { kept: 'memory', reason: null },
         connectLines: connectLines({ host, port: 6433 }, [endpoint]),
       },
       endpoints: empty ? [] : [endpoint],

@@ -64,14 +64,14 @@ describe('the settings file', () => {
     const place = write({});
     const opened = openSettings(place);
     writeFileSync(place, '{"unknown');
-    await expect(opened.file.save(defaults)).rejects.toMatchObject({ code: 'settings_changed' });
+    await expect(opened.file.save(defaults)).rejects.toMatchObject({ code: 'file_changed' });
     expect(readFileSync(place, 'utf8')).toBe('{"unknown');
   });
 
   it('that cannot be written is an error in words', async () => {
     const opened = openSettings(file);
     writeFileSync(path.dirname(file), 'a file where the folder should be');
-    await expect(opened.file.save(defaults)).rejects.toMatchObject({ code: 'settings_not_kept' });
+    await expect(opened.file.save(defaults)).rejects.toMatchObject({ code: 'file_not_kept' });
   });
 });
 

@@ -20,7 +20,7 @@ const project = path.join(import.meta.dirname, '../../..');
 const startMs = 120_000;
 const stopMs = 30_000;
 /** What a host may say on standard error in a life without trouble. */
-const usual = [/^Building Switchyard/, /^Built in /, /^Stopping …$/, /^No --endpoint-map given/, /^$/];
+const usual = [/^Building Switchyard/, /^Built in /, /^Stopping …$/, /^No endpoints given/, /^$/];
 
 /** A host that runs. */
 export interface RunningHost {

@@ -290,6 +290,7 @@ export class World {
       defaultEndpoint: first?.id ?? null,
       unknownEndpoint: 'default',
       demo: { state: first ? 'running' : 'off', reason: null, workload: this.#options.sessions > 0, available: true },
+      passwords: { kept: 'memory', reason: null },
       connectLines: this.endpoints.slice(0, 2).flatMap(({ id }) => [
         {
           endpoint: id,
