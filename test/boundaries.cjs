@@ -9,7 +9,7 @@ const floors = [
   ['session'],
   ['pool'],
   ['backend'],
-  ['auth', 'endpoints'],
+  ['auth', 'tls', 'endpoints'],
   ['wire', 'metrics', 'contract'],
 ];
 
