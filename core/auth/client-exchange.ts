@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Server } from '../wire/codes.ts';
 import { frame, int32 } from '../wire/messages.ts';
+import { explainAuthentication } from './assistant.ts';
 import { type Credential } from './credential.ts';
 import { LoginRefusal, wrongPassword } from './login-refusal.ts';
 import { md5Salted } from './md5.ts';
@@ -184,8 +185,13 @@ class ScramLogin implements ClientExchange {
     // A proof is bound to the salt it was asked for, so a newer verifier helps at the next attempt only.
     const newer = await this.#options.refetch();
     const { verifier, reason } = newer ?? known;
-    throw wrongPassword(user, reason ?? (verifier?.kind === 'md5' ? 'its verifier is an md5 one, which scram-sha-256 cannot use' : null));
+    throw wrongPassword(user, reason ?? (verifier?.kind === 'md5' ? md5Verifier(user) : null));
   }
+}
+
+function md5Verifier(role: string): string {
+  const { message, hint } = explainAuthentication({ problem: 'md5_verifier', role });
+  return `${message}. ${hint}`.replace(/\.$/, '');
 }
 
 function readPassword(body: Buffer, user: string): string {

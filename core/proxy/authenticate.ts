@@ -1,5 +1,6 @@
 /** The stage in which a client proves who it is (pooling.md 5.1, 5.2). */
 import { BlockList } from 'node:net';
+import { explainAuthentication } from '../auth/assistant.ts';
 import { clientExchange, type ClientExchange, type ExchangeStep } from '../auth/client-exchange.ts';
 import { LoginRefusal } from '../auth/login-refusal.ts';
 import { NO_CREDENTIAL, type Credential } from '../backend/credential.ts';
@@ -58,19 +59,9 @@ export async function authenticate(incoming: Incoming, policy: AuthenticationPol
   const local = isLoopback(socket.remoteAddress);
   if (policy.method === 'trust') {
     if (local) return { user, rest: incoming.rest, credential: NO_CREDENTIAL };
-    throw new ClientRefusal(
-      '28000',
-      'clients without a password are let in from this machine only',
-      'Choose another authentication than trust in the settings of Switchyard (scram-sha-256, say).',
-    );
+    throw refusalFor('trust_over_network');
   }
-  if (policy.method === 'password' && !encrypted && !local) {
-    throw new ClientRefusal(
-      '28000',
-      'passwords in clear are taken over TLS, or from this machine, only',
-      'Connect with sslmode=require, or choose scram-sha-256 in the settings of Switchyard.',
-    );
-  }
+  if (policy.method === 'password' && !encrypted && !local) throw refusalFor('clear_over_network');
   const { verifiers, signal } = policy;
   let known = await verifiers.find(user, signal);
   const exchange = clientExchange({
@@ -89,6 +80,11 @@ export async function authenticate(incoming: Incoming, policy: AuthenticationPol
   const { credential, rest } = await converse(incoming, exchange, signal);
   if (!known.canLogin) throw new ClientRefusal('28000', `role "${user}" is not permitted to log in`);
   return { user, rest, credential };
+}
+
+function refusalFor(problem: 'trust_over_network' | 'clear_over_network'): ClientRefusal {
+  const { message, hint } = explainAuthentication({ problem });
+  return new ClientRefusal('28000', message, hint);
 }
 
 async function converse(

@@ -18,7 +18,7 @@ const TTL_MS = 30_000;
 /** A verifier older than this is asked for again by the login that needs it, so that a new password counts at once … */
 const FRESH_MS = 1_000;
 /** … but not waited for longer than this: a source that is slow or down costs a login no more. */
-const PATIENCE_MS = 250;
+const PATIENCE_MS = 1_000;
 const NEGATIVE_TTL_MS = 3_000;
 /** A wrong password makes the verifier be read again, but not more often than this. */
 const DOUBT_AFTER_MS = 1_000;
@@ -54,7 +54,7 @@ export class Verifiers {
   readonly #entries = new Map<string, Entry>();
   /** One question per user at a time, however many logins wait for its answer. */
   readonly #asking = new Map<string, Promise<Entry>>();
-  #failure: { readonly at: number; readonly error: unknown } | null = null;
+  #failure: { readonly at: number; readonly error: Error } | null = null;
   #connection: VerifierConnection | null = null;
   #source = '';
   #lastKind: Verifier['kind'] | null = null;
@@ -160,8 +160,8 @@ export class Verifiers {
   #ask(login: Login, user: string): Promise<Entry> {
     const asked = this.#asking.get(user);
     if (asked !== undefined) return asked;
-    const { error, at } = this.#failure ?? { error: null, at: -Infinity };
-    if (Date.now() - at < FAILURE_TTL_MS) return Promise.reject(error);
+    const failed = this.#failure;
+    if (failed !== null && Date.now() - failed.at < FAILURE_TTL_MS) return Promise.reject(failed.error);
     const source = this.#source;
     const connection = (this.#connection ??= new VerifierConnection(login, this.#options.dialOptions ?? {}));
     const answer = connection.read(user).then(
@@ -173,12 +173,13 @@ export class Verifiers {
         this.#failure = null;
         return entry;
       },
-      (failure: unknown) => {
+      (thrown: unknown) => {
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
         if (source === this.#source) {
           this.#asking.delete(user);
-          if (!(failure instanceof TooManyQuestions)) this.#failure = { at: Date.now(), error: failure };
+          if (!(error instanceof TooManyQuestions)) this.#failure = { at: Date.now(), error };
         }
-        throw failure;
+        throw error;
       },
     );
     // Whoever asked may have lost patience.

@@ -15,7 +15,11 @@ const second = 1_000;
 async function onServer(sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: server().url() });
   await client.connect();
-  await client.query(sql).finally(() => client.end());
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
 }
 
 /** How often the verifier of a user was asked for. */

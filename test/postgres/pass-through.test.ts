@@ -8,6 +8,7 @@ import type { TransferRow, Verdict } from '../../core/contract/index.ts';
 import { useCluster, type TestClusterOptions } from '../support/cluster.ts';
 import { sessionId } from '../support/migration.ts';
 import { startYard, type Yard } from '../support/yard.ts';
+import { text } from '../support/matching.ts';
 
 const admin = 'the admin’s';
 const password = 'the user’s';
@@ -118,21 +119,22 @@ async function verdictOf(session: number, to: string): Promise<Verdict> {
 }
 
 /** Moving `client` to `to` is refused for `code`, by the preflight and by the move, and the session never notices. */
-async function expectRefused(client: pg.Client, to: string, code: string, reason: RegExp, hint: RegExp): Promise<void> {
+async function refusedMove(client: pg.Client, to: string, code: string, reason: RegExp, hint: RegExp): Promise<'untouched'> {
   const id = await sessionId(yard, client);
   const before = await whereIs(client);
   const { counters } = await yard.snapshot();
-  const blocker = { level: 'block', code, message: expect.stringMatching(reason), hint: expect.stringMatching(hint) };
+  const blocker = { level: 'block', code, message: text(reason), hint: text(hint) };
   const verdict = await verdictOf(id, to);
-  expect(verdict).toMatchObject({ verdict: 'refused', reason: expect.stringMatching(reason) });
+  expect(verdict).toMatchObject({ verdict: 'refused', reason: text(reason) });
   expect(verdict.findings).toContainEqual(blocker);
   const row = await migrate(id, to);
-  expect(row).toMatchObject({ outcome: 'refused', reason: expect.stringMatching(reason), pauseMs: null });
+  expect(row).toMatchObject({ outcome: 'refused', reason: text(reason), pauseMs: null });
   expect(row.findings).toContainEqual(blocker);
   expect(row.phases.map(({ name }) => name)).not.toContain('suspend');
   expect(await whereIs(client)).toEqual(before);
   const after = (await yard.snapshot()).counters;
   expect(after).toMatchObject({ attempted: counters.attempted, refused: counters.refused + 1 });
+  return 'untouched';
 }
 
 describe('a login by SCRAM', () => {
@@ -161,7 +163,7 @@ describe('a login by SCRAM', () => {
       await work;
     }
     expect(queries).toBeGreaterThan(10);
-    expect([...ports].toSorted()).toEqual([home().port, same().port].toSorted());
+    expect(ports).toEqual(new Set([home().port, same().port]));
   });
 
   it.each([
@@ -177,7 +179,7 @@ describe('a login by SCRAM', () => {
     ['bert', 'other-hashed', 'credential_unusable', /asks for a password \(md5\) for role "bert"/, /ask for scram-sha-256/],
     ['gone', 'other-trusting', 'login_refused', /role "gone" does not exist/, /Check that role "gone" may log in/],
   ])('of %s is not taken to %s: %s', async (user, to, code, reason, hint) => {
-    await expectRefused(await login(user, 'home/postgres'), to, code, reason, hint);
+    expect(await refusedMove(await login(user, 'home/postgres'), to, code, reason, hint)).toBe('untouched');
   });
 
   it('is not needed by a server that trusts', async () => {
@@ -206,7 +208,9 @@ describe('a login by SCRAM', () => {
     const client = await login('cleo', 'home/postgres');
     await onServer(home().url(), `ALTER ROLE cleo PASSWORD 'changed'`);
     try {
-      await expectRefused(client, 'other-trusting', 'other_verifier', /^a second connection to the server it is on cannot be had/, /cleo/);
+      expect(
+        await refusedMove(client, 'other-trusting', 'other_verifier', /^a second connection to the server it is on cannot be had/, /cleo/),
+      ).toBe('untouched');
     } finally {
       await onServer(home().url(), `ALTER ROLE cleo PASSWORD '${password}'`);
     }
@@ -233,6 +237,6 @@ describe('a login by md5', () => {
     ['mona', 'other-clear', 'credential_unusable', /asks for a password for role "mona".*md5 answer only/, /ask for md5/],
     ['max', 'other-hashed', 'login_refused', /password authentication failed for user "max"/, /may have been changed/],
   ])('of %s is not taken to %s: %s', async (user, to, code, reason, hint) => {
-    await expectRefused(await login(user, 'home-hashed/hashed'), to, code, reason, hint);
+    expect(await refusedMove(await login(user, 'home-hashed/hashed'), to, code, reason, hint)).toBe('untouched');
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PasswordFile, passwordPlace, standardPasswordFile } from '../../core/backend/passfile.ts';
+import { text } from '../support/matching.ts';
 
 let folder = '';
 let warnings: string[] = [];
@@ -13,9 +14,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function make(text: string, mode = 0o600): PasswordFile {
+function make(lines: string, mode = 0o600): PasswordFile {
   const file = path.join(folder, 'pgpass');
-  writeFileSync(file, text);
+  writeFileSync(file, lines);
   chmodSync(file, mode);
   return new PasswordFile(file, (message) => warnings.push(message));
 }
@@ -41,8 +42,8 @@ describe('a line', () => {
     ['with blanks, which belong to it', '*:*:*:*: p w ', ' p w '],
     ['without a password', '*:*:*:*:', ''],
     ['beyond ASCII', '*:*:*:*:pässwörd', 'pässwörd'],
-  ])('%s', async (_, text, password) => {
-    expect(await make(text).find(wanted)).toBe(password);
+  ])('%s', async (_, line, password) => {
+    expect(await make(line).find(wanted)).toBe(password);
     expect(warnings).toEqual([]);
   });
 
@@ -71,7 +72,7 @@ describe('a file', () => {
     const file = make('*:*:*:*:pw', 0o640);
     expect(await file.find(wanted)).toBeNull();
     expect(await file.find(wanted)).toBeNull();
-    expect(warnings).toEqual([expect.stringContaining('group or world access')]);
+    expect(warnings).toEqual([text('group or world access')]);
     chmodSync(path.join(folder, 'pgpass'), 0o600);
     expect(await file.find(wanted)).toBe('pw');
     chmodSync(path.join(folder, 'pgpass'), 0o604);
