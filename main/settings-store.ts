@@ -75,10 +75,9 @@ function parseSettings(text: string, place: string): Settings {
   let raw: unknown;
   try {
     raw = JSON.parse(text);
-  } catch (error) {
-    throw new UnusableSettings(
-      `The settings in ${place} are not JSON: ${error instanceof Error ? error.message : String(error)}. Mend or remove the file.`,
-    );
+  } catch {
+    // The parser's words quote the text, and verifiers are in it.
+    throw new UnusableSettings(`The settings in ${place} are not JSON. Mend or remove the file.`);
   }
   const parsed = settingsSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
