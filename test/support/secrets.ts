@@ -56,7 +56,8 @@ export class Spoken {
 }
 
 function asJson(what: unknown): string {
-  if (what instanceof Error) return JSON.stringify({ ...what, message: what.message, stack: what.stack });
+  if (what instanceof Error)
+    return JSON.stringify(Object.fromEntries(Object.getOwnPropertyNames(what).map((name) => [name, Reflect.get(what, name)])));
   return JSON.stringify(what, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ?? '';
 }
 
@@ -111,6 +112,16 @@ export function secretsOnTheWire(tap: Wiretap): { proofs: string[]; cancelSecret
     ...[...text.matchAll(/,p=([A-Za-z0-9+/=]{44})/g)].map(([, proof = '']) => proof),
     ...[...text.matchAll(/p\0\0\0\x28(md5[0-9a-f]{32})\0/g)].map(([, answer = '']) => answer),
   ]);
-  const keys = tap.received.flatMap((text) => [...text.matchAll(/K\0\0\0\x0c[\s\S]{4}([\s\S]{4})Z\0\0\0\x05/g)]);
-  return { proofs, cancelSecrets: keys.map(([, secret = '']) => Buffer.from(secret, 'latin1')) };
+  return { proofs, cancelSecrets: tap.received.flatMap(cancelSecretsIn) };
+}
+
+/** Keys of four bytes: BackendKeyData right in front of ReadyForQuery. */
+function cancelSecretsIn(stream: string): Buffer[] {
+  const head = 'K\0\0\0\u000c';
+  const found: Buffer[] = [];
+  for (let at = stream.indexOf(head); at >= 0; at = stream.indexOf(head, at + 1)) {
+    const end = at + head.length + 8;
+    if (/^[SZ]\0\0/.test(stream.slice(end, end + 3))) found.push(Buffer.from(stream.slice(end - 4, end), 'latin1'));
+  }
+  return found;
 }
