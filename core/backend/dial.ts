@@ -1,45 +1,30 @@
 /** Opens a connection to a backend and logs in. */
-import net from 'node:net';
+import type net from 'node:net';
 import { explainAuthentication } from '../auth/assistant.ts';
-import { AuthFailure, BackendAuth, type AuthFailureCode } from '../auth/backend-auth.ts';
+import { AuthFailure, BackendAuth } from '../auth/backend-auth.ts';
 import type { Credential } from '../auth/credential.ts';
+import type { BackendTls } from '../tls/backend-tls.ts';
+import { explainTls } from '../tls/tls-failure.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields, type ErrorFields } from '../wire/errors.ts';
 import { MessageReader, ProtocolViolation } from '../wire/message-reader.ts';
 import { startupMessage } from '../wire/messages.ts';
+import { openChannel, type BackendAddress, type Channel, type Encryption } from './channel.ts';
+import { DialFailure } from './dial-failure.ts';
 import { passwordPlace, type PasswordFile } from './passfile.ts';
-import { ServerConnection, type BackendAddress } from './server-connection.ts';
+import { ServerConnection } from './server-connection.ts';
+
+export { DialFailure } from './dial-failure.ts';
 
 /** Who logs in where. */
 export interface Login {
   readonly backend: BackendAddress;
+  readonly tls: BackendTls;
   readonly database: string;
   readonly role: string;
   readonly credential: Credential;
   /** Further startup parameters (application_name, options, …), without user and database. */
   readonly startup: ReadonlyMap<string, string>;
-}
-
-/** Why a login failed. `fields` is the server's own error, when it sent one; `code` says why the proxy itself gave up an authentication. */
-export class DialFailure extends Error {
-  readonly kind: 'unreachable' | 'silent' | 'refused' | 'authentication' | 'protocol' | 'aborted';
-  readonly hint: string | null;
-  readonly fields: ErrorFields | null;
-  readonly code: AuthFailureCode | null;
-  constructor(
-    kind: DialFailure['kind'],
-    message: string,
-    hint: string | null = null,
-    fields: ErrorFields | null = null,
-    code: AuthFailureCode | null = null,
-  ) {
-    super(message);
-    this.name = 'DialFailure';
-    this.kind = kind;
-    this.hint = hint;
-    this.fields = fields;
-    this.code = code;
-  }
 }
 
 /** How long connecting and logging in may take together, by default. */
@@ -57,62 +42,174 @@ export interface DialOptions {
   readonly passwordFile?: PasswordFile | null;
 }
 
-/** Connects and logs in. Rejects with `DialFailure`; nothing is left open then. */
-export function dial(login: Login, options: DialOptions = {}): Promise<ServerConnection> {
-  const deadlineMs = options.deadlineMs ?? DIAL_DEADLINE_MS;
-  const { backend } = login;
-  return new Promise((resolve, reject) => {
-    if (options.signal?.aborted) {
-      reject(new DialFailure('aborted', 'given up'));
-      return;
+/**
+ * Connects and logs in, encrypted as the login's `tls` says; one deadline for everything, its second attempt included. Rejects with
+ * `DialFailure`; nothing is left open then.
+ */
+export async function dial(login: Login, options: DialOptions = {}): Promise<ServerConnection> {
+  const limit = new DialLimit(login.backend, options);
+  try {
+    let earlier: { failure: DialFailure; encrypted: boolean } | null = null;
+    for (const encryption of encryptionsOf(login)) {
+      const outcome = await attempt(login, encryption, limit, options.passwordFile ?? null);
+      if ('connection' in outcome) return outcome.connection;
+      const { failure, encrypted } = outcome;
+      const telling: DialFailure = earlier === null ? failure : moreTelling(earlier.failure, failure, encrypted);
+      if (!outcome.otherMayDo || limit.signal.aborted) throw telling;
+      earlier = { failure: telling, encrypted };
     }
-    const socket = net.connect(backend.connect);
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 30_000);
-    let stage = 'connect';
-    let done = false;
+    throw earlier?.failure ?? new DialFailure('protocol', 'there was nothing to try');
+  } finally {
+    limit.end();
+  }
+}
 
-    const settle = (): boolean => {
-      if (done) return false;
-      done = true;
-      clearTimeout(timer);
-      options.signal?.removeEventListener('abort', onAbort);
-      socket.off('data', onData).off('error', onError).off('close', onClose);
-      return true;
-    };
-    const fail = (failure: DialFailure): void => {
-      if (!settle()) return;
-      socket.on('error', () => {});
-      socket.destroy();
-      reject(failure);
-    };
-    const onAbort = (): void => fail(new DialFailure('aborted', 'given up'));
-    options.signal?.addEventListener('abort', onAbort);
-    const timer = setTimeout(() => fail(silent(backend, stage, deadlineMs)), deadlineMs);
+/**
+ * What libpq tries one after the other (fe-connect.c, `select_next_encryption_method`): `allow` without TLS first, `prefer` with it, each
+ * the other way too if that failed.
+ */
+function encryptionsOf({ backend, tls }: Login): readonly Encryption[] {
+  if ('path' in backend.connect) return ['none'];
+  switch (tls.mode) {
+    case 'disable':
+      return ['none'];
+    case 'allow':
+      return ['none', 'required'];
+    case 'prefer':
+      return ['if-offered', 'none'];
+    default:
+      return ['required'];
+  }
+}
 
-    const dialogue = new LoginDialogue(login, socket, options.passwordFile ?? null);
-    socket.once('connect', () => {
-      stage = 'login';
-      socket.write(startupMessage(new Map([['user', login.role], ['database', login.database], ...login.startup])));
+/** What an attempt came to. `otherMayDo`: the server may say something else to a connection that is encrypted the other way. */
+type Outcome =
+  { readonly connection: ServerConnection } | { readonly failure: DialFailure; readonly encrypted: boolean; readonly otherMayDo: boolean };
+
+async function attempt(login: Login, encryption: Encryption, limit: DialLimit, passwordFile: PasswordFile | null): Promise<Outcome> {
+  let channel: Channel;
+  try {
+    channel = await openChannel(login.backend, {
+      tls: login.tls,
+      encryption,
+      signal: limit.signal,
+      onConnected: () => limit.connected(),
     });
+  } catch (error) {
+    const failure = asFailure(error);
+    return { failure, encrypted: encryption !== 'none', otherMayDo: failure.kind === 'tls' };
+  }
+  const dialogue = new LoginDialogue(login, channel, passwordFile);
+  try {
+    return { connection: await logIn(login, channel, dialogue, limit.signal) };
+  } catch (error) {
+    channel.socket.destroy();
+    const failure = asFailure(error);
+    // As libpq: any error of the server's, up to the moment when it has accepted the login.
+    const refused = failure.fields !== null && !dialogue.isAccepted;
+    const encrypted = channel.tls !== null;
+    return { failure, encrypted, otherMayDo: refused && (encrypted || encryption === 'none') };
+  }
+}
+
+/** Of two failures the one that says more: that there is no line in pg_hba.conf, or no handshake, may be for the other's sake only. */
+function moreTelling(first: DialFailure, second: DialFailure, encrypted: boolean): DialFailure {
+  if (second.kind === 'aborted') return second;
+  const saysLittle = ({ kind, fields }: DialFailure): boolean => kind === 'tls' || fields?.sqlState === '28000';
+  if (!saysLittle(first) || second.kind === 'no_tls') return first;
+  if (!saysLittle(second)) return second;
+  const message = `${first.message}; ${encrypted ? 'with' : 'without'} TLS: ${second.fields?.message ?? second.message}`;
+  return new DialFailure(first.kind, message, first.hint, first.fields, first.code);
+}
+
+function logIn(login: Login, channel: Channel, dialogue: LoginDialogue, signal: AbortSignal): Promise<ServerConnection> {
+  const { backend } = login;
+  const { socket } = channel;
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off('data', onData).off('error', onError).off('close', onClose);
+    };
+    const fail = (error: DialFailure): void => {
+      settle();
+      reject(error);
+    };
+    const onAbort = (): void => fail(asFailure(signal.reason));
     // The dialogue is asynchronous (key derivation); it queues what arrives meanwhile.
     const onData = (chunk: Buffer): void => {
       dialogue.push(chunk).then(
         (connection) => {
-          if (connection !== null && settle()) resolve(connection());
+          if (connection === null || signal.aborted) return;
+          settle();
+          resolve(connection());
         },
         (error: unknown) => fail(asFailure(error)),
       );
     };
-    const onError = (error: NodeJS.ErrnoException): void => fail(unreachable(backend, error));
-    const onClose = (): void => {
-      fail(new DialFailure('protocol', `${backend.id} closed the connection during the login`, 'Is a PostgreSQL server listening there?'));
+    // What the server said before it closed may still wait for the dialogue, and says more.
+    const failLast = (failure: DialFailure): void => {
+      dialogue.push(Buffer.alloc(0)).then(
+        () => fail(failure),
+        (error: unknown) => fail(asFailure(error)),
+      );
     };
+    const onError = (error: NodeJS.ErrnoException): void => failLast(lost(login, channel, error));
+    const onClose = (): void =>
+      failLast(
+        new DialFailure('protocol', `${backend.id} closed the connection during the login`, 'Is a PostgreSQL server listening there?'),
+      );
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
     socket.on('data', onData).on('error', onError).on('close', onClose);
+    socket.resume();
+    dialogue.begin();
   });
 }
 
-function silent(backend: BackendAddress, stage: string, deadlineMs: number): DialFailure {
+/** A server that speaks TLS 1.3 says only after the handshake what it thinks of the client's certificate. */
+function lost({ backend, tls }: Login, channel: Channel, error: NodeJS.ErrnoException): DialFailure {
+  if (channel.tls === null || error.code?.startsWith('ERR_SSL') !== true) {
+    return new DialFailure('unreachable', `the connection to ${backend.id} was lost during the login: ${error.message}`);
+  }
+  const { message, hint } = explainTls(error, backend.id, '', tls);
+  return new DialFailure('tls', message, hint);
+}
+
+/** The one deadline of a login, and whoever else ends it. */
+class DialLimit {
+  readonly #abort = new AbortController();
+  readonly #caller: AbortSignal | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #stage: 'connect' | 'login' = 'connect';
+
+  constructor(backend: BackendAddress, { deadlineMs = DIAL_DEADLINE_MS, signal }: DialOptions) {
+    this.#caller = signal;
+    this.#timer = setTimeout(() => this.#abort.abort(silent(backend, this.#stage, deadlineMs)), deadlineMs);
+    signal?.addEventListener('abort', this.#onAbort);
+    if (signal?.aborted === true) this.#onAbort();
+  }
+
+  /** Its reason is a `DialFailure`. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  connected(): void {
+    this.#stage = 'login';
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#caller?.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => this.#abort.abort(new DialFailure('aborted', 'given up'));
+}
+
+function silent(backend: BackendAddress, stage: 'connect' | 'login', deadlineMs: number): DialFailure {
   return stage === 'connect'
     ? new DialFailure('unreachable', `${backend.id} did not accept the connection within ${deadlineMs} ms`)
     : new DialFailure(
@@ -120,18 +217,6 @@ function silent(backend: BackendAddress, stage: string, deadlineMs: number): Dia
         `${backend.id} accepted the connection but did not finish the login within ${deadlineMs} ms`,
         'The server may be overloaded, paused or not a PostgreSQL server.',
       );
-}
-
-function unreachable(backend: BackendAddress, error: NodeJS.ErrnoException): DialFailure {
-  if (error.code === 'ECONNREFUSED') {
-    return new DialFailure(
-      'unreachable',
-      `nothing listens on ${backend.id} (connection refused)`,
-      'Start that server, or change the endpoint.',
-    );
-  }
-  if (error.code === 'ENOTFOUND') return new DialFailure('unreachable', `the host name of ${backend.id} is not known`);
-  return new DialFailure('unreachable', `cannot reach ${backend.id}: ${error.message}`);
 }
 
 function asFailure(error: unknown): DialFailure {
@@ -146,22 +231,33 @@ function asFailure(error: unknown): DialFailure {
 /** The server's side of a login, message by message. */
 class LoginDialogue {
   readonly #login: Login;
+  readonly #channel: Channel;
   readonly #socket: net.Socket;
   readonly #reader = new MessageReader(1024 * 1024);
   readonly #auth: BackendAuth;
   readonly #parameters = new Map<string, string>();
   #pid = 0;
   #secret: Buffer = Buffer.alloc(0);
+  /** The server has let the role in; what it says against the login from then on has other reasons. */
+  isAccepted = false;
   #turn: Promise<(() => ServerConnection) | null> = Promise.resolve(null);
 
-  constructor(login: Login, socket: net.Socket, passwordFile: PasswordFile | null) {
+  constructor(login: Login, channel: Channel, passwordFile: PasswordFile | null) {
     this.#login = login;
-    this.#socket = socket;
+    this.#channel = channel;
+    this.#socket = channel.socket;
     this.#auth = new BackendAuth(login.role, login.credential, {
       backend: login.backend.id,
+      certificateHash: channel.tls?.certificateHash ?? null,
       otherPassword: async () =>
         (await passwordFile?.find({ ...passwordPlace(login.backend), database: login.database, role: login.role })) ?? null,
     });
+  }
+
+  /** Sends the startup packet. */
+  begin(): void {
+    const { role, database, startup } = this.#login;
+    this.#socket.write(startupMessage(new Map([['user', role], ['database', database], ...startup])));
   }
 
   /** Takes bytes; resolves to a maker of the connection once the server is ready, else to null. */
@@ -179,6 +275,7 @@ class LoginDialogue {
         case Server.Authentication: {
           const reply = await this.#auth.next(message.body);
           if (reply !== null && !this.#socket.destroyed) this.#socket.write(reply);
+          this.isAccepted ||= message.body.readInt32BE(0) === 0;
           break;
         }
         case Server.ParameterStatus: {
@@ -217,13 +314,14 @@ class LoginDialogue {
       sqlState: fields.sqlState,
       words: fields.message,
     });
-    return new DialFailure('authentication', message, hint, fields);
+    return new DialFailure('authentication', message, tlsHint(fields, this.#login.tls, this.#channel.tls !== null) ?? hint, fields);
   }
 
   #connection(): ServerConnection {
-    const { backend, database, role, startup } = this.#login;
-    return new ServerConnection(this.#socket, {
+    const { backend, tls, database, role, startup } = this.#login;
+    return new ServerConnection(this.#channel, {
       backend,
+      tls,
       database,
       role,
       startupKey: startupKey(startup),
@@ -232,4 +330,19 @@ class LoginDialogue {
       parameters: this.#parameters,
     });
   }
+}
+
+/** What to do about a refusal that has to do with encryption, as far as its English words tell. */
+function tlsHint({ sqlState, message }: ErrorFields, { mode }: BackendTls, encrypted: boolean): string | null {
+  if (sqlState !== '28000') return null;
+  if (/client certificate/.test(message)) {
+    return 'Add sslmode=require (or stronger), sslcert=… and sslkey=… to the URL of the endpoint: that server asks for a client certificate.';
+  }
+  if (!encrypted && mode === 'disable' && /no encryption|SSL off/.test(message)) {
+    return 'pg_hba.conf of that server may let this role in over TLS only: use sslmode=prefer or require in the URL of the endpoint.';
+  }
+  if (encrypted && mode !== 'prefer' && /SSL (encryption|on)/.test(message)) {
+    return 'pg_hba.conf of that server may let this role in without TLS only: use sslmode=prefer or disable in the URL of the endpoint.';
+  }
+  return null;
 }

@@ -16,6 +16,7 @@ export function loginFor(
 ): Login {
   return {
     backend: { id: backendId(spec), connect: dialAddress(spec) },
+    tls: spec.tls,
     database,
     role: spec.user === '' ? user : spec.user,
     credential: credentialAt(spec, user, captured),

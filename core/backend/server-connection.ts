@@ -2,17 +2,16 @@
  * One connection to a backend, after the login. It hands incoming bytes to whoever owns it at the moment (`sink`): the pool, a
  * session's response processor, or an exchange of the proxy's own.
  */
-import net from 'node:net';
+import type net from 'node:net';
+import type { BackendTls } from '../tls/backend-tls.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields } from '../wire/errors.ts';
 import { MessageReader, readCString, type Message } from '../wire/message-reader.ts';
 import { cancelRequest, terminateMessage } from '../wire/messages.ts';
+import { sendCancel } from './cancel.ts';
+import type { BackendAddress, Channel, ChannelTls } from './channel.ts';
 
-/** Where a backend listens. `id` is `host:port`; `connect` is what a socket needs. */
-export interface BackendAddress {
-  readonly id: string;
-  readonly connect: { readonly host: string; readonly port: number } | { readonly path: string };
-}
+export type { BackendAddress } from './channel.ts';
 
 /** The connection ended although somebody still needed it; `message` says what the server said last, if anything. */
 export class ServerLost extends Error {
@@ -48,7 +47,6 @@ export interface ServerOwner {
   onServerClosed(reason: string): void;
 }
 
-const CANCEL_DEADLINE_MS = 10_000;
 const GOODBYE_MS = 1_000;
 let nextId = 1;
 
@@ -59,6 +57,8 @@ export class ServerConnection {
   /** When it was last given to a session or a transfer. */
   assignedAt = Date.now();
   readonly backend: BackendAddress;
+  /** How it is encrypted; null: plain text. */
+  readonly tls: ChannelTls | null;
   readonly database: string;
   readonly role: string;
   /** Identity of the startup parameters it was opened with: what RESET returns to. */
@@ -72,6 +72,7 @@ export class ServerConnection {
   /** Called when the last cancel on its way has arrived. */
   onCancelsSettled: (() => void) | null = null;
   readonly #secret: Buffer;
+  readonly #tlsSettings: BackendTls;
   readonly #socket: net.Socket;
   #owner: ServerOwner | null = null;
   #collect: ((chunk: Buffer) => void) | null = null;
@@ -79,9 +80,10 @@ export class ServerConnection {
   #closedReason: string | null = null;
 
   constructor(
-    socket: net.Socket,
+    { socket, tls }: Channel,
     login: {
       backend: BackendAddress;
+      tls: BackendTls;
       database: string;
       role: string;
       startupKey: string;
@@ -91,6 +93,8 @@ export class ServerConnection {
     },
   ) {
     this.#socket = socket;
+    this.tls = tls;
+    this.#tlsSettings = login.tls;
     this.backend = login.backend;
     this.database = login.database;
     this.role = login.role;
@@ -226,25 +230,11 @@ export class ServerConnection {
    * Asks the backend to cancel what this connection runs. `stillWanted` is asked right before the bytes go out, after the
    * connection for it stands (pooling.md 4, rule 1). Resolves when the backend has closed that connection, or it failed.
    */
-  cancel(stillWanted: () => boolean): Promise<void> {
+  async cancel(stillWanted: () => boolean): Promise<void> {
     this.cancelsInFlight++;
-    return new Promise((resolve) => {
-      const socket = net.connect(this.backend.connect);
-      const timer = setTimeout(() => socket.destroy(), CANCEL_DEADLINE_MS);
-      socket.once('connect', () => {
-        if (stillWanted()) socket.write(cancelRequest(this.pid, this.#secret));
-        else socket.destroy();
-      });
-      // Without a reader the backend's end of the connection would never be seen.
-      socket.resume();
-      socket.on('error', () => {});
-      socket.once('close', () => {
-        clearTimeout(timer);
-        this.cancelsInFlight--;
-        resolve();
-        if (this.cancelsInFlight === 0) this.onCancelsSettled?.();
-      });
-    });
+    await sendCancel(this.backend, this.#tlsSettings, this.tls !== null, cancelRequest(this.pid, this.#secret), stillWanted);
+    this.cancelsInFlight--;
+    if (this.cancelsInFlight === 0) this.onCancelsSettled?.();
   }
 
   /** Says goodbye (Terminate) and closes; for a connection in a known, idle state. */

@@ -4,6 +4,8 @@
  */
 import { parse, type ConnectionOptions } from 'pg-connection-string';
 import { CallError } from '../contract/index.ts';
+import type { BackendTls } from '../tls/backend-tls.ts';
+import { formatTlsParameters, isTlsParameter, parseTlsParameters } from './tls-parameters.ts';
 
 /** Where a backend is and how the proxy logs in to it. */
 export interface BackendSpec {
@@ -16,6 +18,7 @@ export interface BackendSpec {
   readonly user: string;
   /** Null: none stored. */
   readonly password: string | null;
+  readonly tls: BackendTls;
 }
 
 const defaultPort = 5432;
@@ -26,7 +29,7 @@ const readParameters = new Set(['host', 'port', 'user', 'password', 'dbname']);
 
 /**
  * Reads one backend URL. Missing parts get libpq's defaults: port 5432, host `localhost`, database = user name, else
- * `postgres`. Throws `CallError` with code `invalid_url` or `tls_unsupported`; the message never contains the password.
+ * `postgres`. Throws `CallError` with code `invalid_url`; the message never contains the password.
  */
 export function parseBackendUrl(url: string): BackendSpec {
   const text = url.trim().replaceAll(' ', '%20');
@@ -45,8 +48,9 @@ export function parseBackendUrl(url: string): BackendSpec {
   if (host.includes(',')) throw invalid('An endpoint has exactly one backend; this URL lists several hosts.', 'Map one endpoint per host.');
   const user = parsed.user ?? '';
   const database = parameters.get('dbname') ?? (pathOf(address) || user || 'postgres');
-  const spec = { host, port: portOf(parsed.port), database, user, password: parsed.password || null };
-  if ([spec.host, spec.database, spec.user, spec.password ?? ''].some((part) => part.includes('\0'))) {
+  const spec = { host, port: portOf(parsed.port), database, user, password: parsed.password || null, tls: parseTlsParameters(parameters) };
+  const { rootCert, cert, key } = spec.tls;
+  if ([host, database, user, spec.password, rootCert, cert, key].some((part) => part?.includes('\0') === true)) {
     throw invalid('The backend URL contains a zero byte (%00).', null);
   }
   return spec;
@@ -56,7 +60,7 @@ export function parseBackendUrl(url: string): BackendSpec {
 export function formatBackendUrl(spec: BackendSpec): string {
   const user = spec.user === '' ? '' : `${encodeURIComponent(spec.user)}@`;
   const host = isSocketFolder(spec.host) ? encodeURIComponent(spec.host) : bracketed(spec.host);
-  return `postgresql://${user}${host}:${spec.port}/${encodeURIComponent(spec.database)}`;
+  return `postgresql://${user}${host}:${spec.port}/${encodeURIComponent(spec.database)}${formatTlsParameters(spec.tls)}`;
 }
 
 /** The identity of a backend: `host:port`, an IPv6 address in brackets. */
@@ -79,16 +83,8 @@ function bracketed(host: string): string {
 }
 
 function checkParameters(parameters: URLSearchParams): void {
-  for (const [name, value] of parameters) {
-    if (name === 'sslmode') {
-      if (value === 'disable' || value === 'allow' || value === 'prefer') continue;
-      throw new CallError(
-        'tls_unsupported',
-        `sslmode=${value}: TLS to backends comes later.`,
-        'Use sslmode=disable for a server on this machine.',
-      );
-    }
-    if (ignoredParameters.has(name) || readParameters.has(name)) continue;
+  for (const name of parameters.keys()) {
+    if (ignoredParameters.has(name) || readParameters.has(name) || isTlsParameter(name)) continue;
     throw invalid(
       `The URL parameter "${name}" is not supported for a backend.`,
       'Let the client send it: its own startup parameters reach the backend.',

@@ -10,6 +10,7 @@ import type { PasswordFile } from '../backend/passfile.ts';
 import type { Finding, Verdict } from '../contract/index.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../endpoints/map.ts';
 import type { Session } from '../session/session.ts';
+import { tlsKey } from '../tls/backend-tls.ts';
 import { block, type StepDeadlines } from './dialect.ts';
 import { loginBlocker } from './login-blocker.ts';
 import { compareFacts, readFacts, type ServerFacts } from './postgres/facts.ts';
@@ -153,7 +154,7 @@ export class Preflight {
   }
 
   #factsOf(login: Login): Promise<ServerFacts> {
-    const key = JSON.stringify([login.backend.id, login.database, login.role, credentialKey(login.credential)]);
+    const key = JSON.stringify([login.backend.id, login.database, login.role, credentialKey(login.credential), tlsKey(login.tls)]);
     const known = this.#facts.get(key);
     if (known !== undefined && Date.now() - known.at < FACTS_KEPT_MS) return known.facts;
     const facts = askFacts(login, this.#passwordFile);

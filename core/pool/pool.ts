@@ -5,6 +5,7 @@
 import { credentialKey } from '../backend/credential.ts';
 import { startupKey, type Login } from '../backend/dial.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
+import { tlsKey } from '../tls/backend-tls.ts';
 import { Server } from '../wire/codes.ts';
 import { query } from '../wire/messages.ts';
 
@@ -42,9 +43,9 @@ const RESET_PATIENCE_MS = 250;
 /** How long a session may wait for a server connection (PgBouncer's query_wait_timeout). */
 const WAIT_DEADLINE_MS = 120_000;
 
-/** Who may be given which connection: the startup parameters and the credential it was opened with. */
+/** Who may be given which connection: the startup parameters, the credential and the encryption it was opened with. */
 function keyOf(login: Login): string {
-  return JSON.stringify([startupKey(login.startup), credentialKey(login.credential)]);
+  return JSON.stringify([startupKey(login.startup), credentialKey(login.credential), tlsKey(login.tls)]);
 }
 
 /** See the head of this file. */

@@ -10,6 +10,7 @@ import { DialFailure, type DialOptions, type Login } from '../backend/dial.ts';
 import { loginFor } from '../backend/login.ts';
 import type { Settings } from '../contract/index.ts';
 import type { EndpointMap, EndpointSpec } from '../endpoints/map.ts';
+import { tlsKey } from '../tls/backend-tls.ts';
 import { ClientRefusal } from './incoming.ts';
 import { TooManyQuestions, VerifierConnection, VerifierQueryFailure, type RoleRow } from './verifier-connection.ts';
 
@@ -149,7 +150,7 @@ export class Verifiers {
   /** The login at the source. When it is another one than before, nothing that was read still counts. */
   #follow(spec: EndpointSpec): Login {
     const login = loginFor(spec, 'postgres', spec.database, new Map());
-    const source = JSON.stringify([login.backend.id, login.database, login.role, credentialKey(login.credential)]);
+    const source = JSON.stringify([login.backend.id, login.database, login.role, credentialKey(login.credential), tlsKey(login.tls)]);
     if (source !== this.#source) {
       this.close();
       this.#source = source;

@@ -56,6 +56,9 @@ export function cancelRequest(pid: number, secret: Buffer): Buffer {
   return Buffer.concat([int32(12 + secret.length), int32(Request.cancel), int32(pid), secret]);
 }
 
+/** SSLRequest: asks the server to go on encrypted. */
+export const sslRequest = Buffer.concat([int32(8), int32(Request.ssl)]);
+
 export function query(sql: string, encoding: BufferEncoding = 'utf8'): Buffer {
   return frame(Client.Query, cstring(sql, encoding));
 }

@@ -1,6 +1,7 @@
 /** The demo: two real PostgreSQL servers of the same version, with the same small schema and different marker rows. */
 import pg from 'pg';
 import type { EndpointSpec } from '../../core/endpoints/map.ts';
+import { PREFER_TLS } from '../../core/tls/backend-tls.ts';
 import { startCluster, type Cluster } from './cluster.ts';
 import { demoSchema } from './schema.ts';
 
@@ -33,7 +34,7 @@ export async function startDemoServers(abort?: AbortSignal): Promise<DemoServers
     const { host, port } = cluster;
     // One result per id, in their order: none failed.
     const id = demoEndpointIds[index] as string;
-    return { id, host, port, database: 'postgres', user: 'postgres', password: null };
+    return { id, host, port, database: 'postgres', user: 'postgres', password: null, tls: PREFER_TLS };
   });
   return { endpoints, stop };
 }

@@ -9,6 +9,7 @@ import {
   parseEndpointMap,
   type EndpointChange,
 } from '../../core/endpoints/map.ts';
+import { PREFER_TLS, tlsKey } from '../../core/tls/backend-tls.ts';
 
 function failure(run: () => unknown): CallError {
   try {
@@ -30,7 +31,10 @@ describe('parseBackendUrl', () => {
     ['postgresql://m%40e:p%2Fw%3A%25%2C@h/a%2Fb%2Cc', { host: 'h', port: 5432, database: 'a/b,c', user: 'm@e', password: 'p/w:%,' }],
     ['postgresql://h/%252C', { host: 'h', port: 5432, database: '%2C', user: '', password: null }],
     ['postgresql://me:p w@h/my db', { host: 'h', port: 5432, database: 'my db', user: 'me', password: 'p w' }],
-    ['postgresql://h/app?sslmode=disable', { host: 'h', port: 5432, database: 'app', user: '', password: null }],
+    [
+      'postgresql://h/app?sslmode=disable',
+      { host: 'h', port: 5432, database: 'app', user: '', password: null, tls: { ...PREFER_TLS, mode: 'disable' } },
+    ],
     ['postgresql://h/?user=u&password=p%26w&dbname=d&port=7', { host: 'h', port: 7, database: 'd', user: 'u', password: 'p&w' }],
     [
       'postgresql://me@%2Fvar%2Frun%2Fpostgresql/app',
@@ -39,7 +43,7 @@ describe('parseBackendUrl', () => {
     ['postgresql:///app?host=/tmp', { host: '/tmp', port: 5432, database: 'app', user: '', password: null }],
     ['postgresql://me@h/d?sslmode=prefer&application_name=x', { host: 'h', port: 5432, database: 'd', user: 'me', password: null }],
   ])('reads %s', (url, expected) => {
-    expect(parseBackendUrl(url)).toEqual(expected);
+    expect(parseBackendUrl(url)).toEqual({ tls: PREFER_TLS, ...expected });
   });
 
   it.each([
@@ -50,9 +54,16 @@ describe('parseBackendUrl', () => {
     ['postgresql://h/d?port=abc', 'invalid_url', /"abc" is not a port/],
     ['postgresql://h/100%', 'invalid_url', /%/],
     ['postgresql://h1,h2/d', 'invalid_url', /several hosts/],
-    ['postgresql://h/d?sslmode=require', 'tls_unsupported', /TLS to backends comes later/],
-    ['postgresql://h/d?sslmode=verify-full', 'tls_unsupported', /verify-full/],
-    ['postgresql://h/d?sslrootcert=/etc/passwd', 'invalid_url', /sslrootcert/],
+    ['postgresql://h/d?sslmode=on', 'invalid_url', /"on" is not an sslmode/],
+    ['postgresql://h/d?sslmode=VERIFY-FULL', 'invalid_url', /is not an sslmode/],
+    ['postgresql://h/d?sslmode=require&sslrootcert=system', 'invalid_url', /may not be used with sslrootcert=system/],
+    ['postgresql://h/d?sslcert=/c.pem', 'invalid_url', /sslcert without sslkey/],
+    ['postgresql://h/d?sslkey=/k.pem', 'invalid_url', /sslkey without sslcert/],
+    ['postgresql://h/d?sslnegotiation=direct', 'invalid_url', /sslmode=prefer may not be used with sslnegotiation=direct/],
+    ['postgresql://h/d?sslmode=require&sslnegotiation=later', 'invalid_url', /is not an sslnegotiation/],
+    ['postgresql://h/d?sslcrl=/x', 'invalid_url', /"sslcrl" is not supported/],
+    ['postgresql://h/d?sslpassword=hunter2', 'invalid_url', /"sslpassword" is not supported/],
+    ['postgresql://h/d?sslmode=verify-ca&sslrootcert=/a%00b', 'invalid_url', /zero byte/],
     ['postgresql://h/a%00b', 'invalid_url', /zero byte/],
     ['postgresql://h/%ff', 'invalid_url', /./],
   ])('refuses %s', (url, code, message) => {
@@ -64,7 +75,8 @@ describe('parseBackendUrl', () => {
   it('never repeats a password in an error', () => {
     for (const url of [
       'postgresql://me:hunter2@h:99999/d',
-      'postgresql://me:hunter2@h/d?sslmode=require',
+      'postgresql://me:hunter2@h/d?sslmode=on',
+      'postgresql://h/d?sslmode=require&sslpassword=hunter2',
       'postgresql://me:hunter2@a b:/%',
     ]) {
       const error = failure(() => parseBackendUrl(url));
@@ -73,8 +85,54 @@ describe('parseBackendUrl', () => {
   });
 });
 
+describe('encryption in a backend URL', () => {
+  const tlsIn = (query: string) => parseBackendUrl(`postgresql://h/d?${query}`).tls;
+
+  it('is libpq’s prefer unless it says something', () => {
+    expect(parseBackendUrl('postgresql://h/d').tls).toEqual({ mode: 'prefer', rootCert: null, cert: null, key: null, direct: false });
+    expect(tlsIn('sslmode=prefer&sslrootcert=&sslcert=&sslkey=&sslnegotiation=postgres')).toEqual(PREFER_TLS);
+  });
+  it.each(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])('knows %s', (mode) => {
+    expect(tlsIn(`sslmode=${mode}`).mode).toBe(mode);
+  });
+  it('names files, in every mode', () => {
+    expect(tlsIn('sslmode=verify-ca&sslrootcert=/a%20dir/r&sslcert=c.pem&sslkey=k.pem')).toEqual({
+      mode: 'verify-ca',
+      rootCert: '/a dir/r',
+      cert: 'c.pem',
+      key: 'k.pem',
+      direct: false,
+    });
+  });
+  it('means verify-full by the authorities of the system, as libpq', () => {
+    expect(tlsIn('sslrootcert=system')).toEqual({ ...PREFER_TLS, mode: 'verify-full', rootCert: 'system' });
+  });
+  it('can begin with TLS at once', () => {
+    expect(tlsIn('sslmode=require&sslnegotiation=direct').direct).toBe(true);
+  });
+  it('tells settings apart', () => {
+    const keys = [
+      '',
+      'sslmode=disable',
+      'sslmode=require',
+      'sslrootcert=/a',
+      'sslrootcert=/b',
+      'sslcert=/a&sslkey=/b',
+      'sslcert=/b&sslkey=/a',
+      'sslmode=require&sslnegotiation=direct',
+    ].map((query) => tlsKey(tlsIn(query)));
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(tlsKey(tlsIn('sslmode=prefer'))).toBe(keys[0]);
+  });
+});
+
 describe('formatBackendUrl, backendId, dialAddress', () => {
   it.each([
+    'postgresql://h:5432/d?sslmode=disable',
+    'postgresql://me@h:5432/d?sslmode=verify-full&sslrootcert=/a%20dir/r%26t.pem&sslcert=/c.pem&sslkey=/k.pem',
+    'postgresql://h:5432/d?sslmode=verify-full&sslrootcert=system',
+    'postgresql://h:5432/d?sslrootcert=C%3A%5Croot.pem',
+    'postgresql://h:5432/d?sslmode=require&sslnegotiation=direct',
     'postgresql://me@db:6000/app',
     'postgresql://h:5432/postgres',
     'postgresql://m%40e@[::1]:5433/a%2Fb',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { dispatch, settings, snapshot as snapshotSchema } from '../../core/contract/index.ts';
+import { PREFER_TLS } from '../../core/tls/backend-tls.ts';
 import { createHost, type Host, type HostOptions } from '../../main/host.ts';
 
 const log = vi.fn();
@@ -25,7 +26,7 @@ function make(options: Partial<HostOptions> = {}): Host {
   });
 }
 
-const somewhere = { host: '127.0.0.1', port: 1, database: 'app', user: 'me', password: 'sesame' };
+const somewhere = { host: '127.0.0.1', port: 1, database: 'app', user: 'me', password: 'sesame', tls: PREFER_TLS };
 
 describe('the host', () => {
   it('listens once started and no longer once stopped; a second stop is the same one', async () => {

@@ -5,6 +5,7 @@ import { NO_CREDENTIAL } from '../../core/backend/credential.ts';
 import { startupKey, type Login } from '../../core/backend/dial.ts';
 import { ServerConnection } from '../../core/backend/server-connection.ts';
 import { Pool, PoolExhausted } from '../../core/pool/pool.ts';
+import { PREFER_TLS, type BackendTls } from '../../core/tls/backend-tls.ts';
 
 /** A socket that nothing is connected to; what is written is kept, what the server says is emitted. */
 class FakeSocket extends EventEmitter {
@@ -28,9 +29,10 @@ class FakeSocket extends EventEmitter {
 const ready = Buffer.from('Z\0\0\0\x05I');
 const discarded = Buffer.concat([Buffer.from('C\0\0\0\x10DISCARD ALL\0'), ready]);
 
-function login(application = 'a'): Login {
+function login(application = 'a', tls: BackendTls = PREFER_TLS): Login {
   return {
     backend: { id: 'h:1', connect: { host: 'h', port: 1 } },
+    tls,
     database: 'd',
     role: 'r',
     credential: NO_CREDENTIAL,
@@ -46,18 +48,22 @@ function makePool(size: number): { pool: Pool; sockets: FakeSocket[]; reports: s
     dial: (request) => {
       const socket = new FakeSocket();
       sockets.push(socket);
-      const { backend, database, role, startup } = request;
+      const { backend, tls, database, role, startup } = request;
       return Promise.resolve(
         // The pool needs of a socket only what the fake has.
-        new ServerConnection(socket as unknown as Socket, {
-          backend,
-          database,
-          role,
-          startupKey: startupKey(startup),
-          pid: sockets.length,
-          secret: Buffer.alloc(4),
-          parameters: new Map(),
-        }),
+        new ServerConnection(
+          { socket: socket as unknown as Socket, tls: null },
+          {
+            backend,
+            tls,
+            database,
+            role,
+            startupKey: startupKey(startup),
+            pid: sockets.length,
+            secret: Buffer.alloc(4),
+            parameters: new Map(),
+          },
+        ),
       );
     },
     report: (_level, code) => reports.push(code),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EndpointMap } from '../../core/endpoints/map.ts';
 import { route } from '../../core/proxy/routing.ts';
 import { endpointInOptions } from '../../core/proxy/routing-options.ts';
+import { PREFER_TLS } from '../../core/tls/backend-tls.ts';
 
 type Client = Parameters<typeof route>[0];
 
@@ -45,6 +46,7 @@ describe('a route', () => {
     database,
     user: '',
     password: null,
+    tls: PREFER_TLS,
   });
   const map = new EndpointMap([spec('ep-a'), spec('ep-b', 'other')]);
   const go = (
