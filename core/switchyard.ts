@@ -28,7 +28,7 @@ import { makeConsoleHost } from './facade/console-host.ts';
 import { Feed } from './facade/feed.ts';
 import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
-import { ServedSettings, type LocalAuthorityFiles, type SettingsFile } from './facade/settings.ts';
+import { ServedSettings, type SettingsFile } from './facade/settings.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
@@ -36,6 +36,8 @@ import { Planner } from './migration/planner.ts';
 import { Preflight } from './migration/preflight.ts';
 import { Pools } from './pool/pools.ts';
 import { Proxy } from './proxy/proxy.ts';
+import { ClientTls, UnusableCertificate } from './tls/client-tls.ts';
+import type { LocalAuthorityFiles } from './tls/local-authority.ts';
 
 /** How a switchyard is set up. */
 export interface SwitchyardOptions {
@@ -77,6 +79,7 @@ export class Switchyard {
   readonly #log = new EventLog();
   readonly #passwordFile: PasswordFile | null;
   #mockSecret: Buffer | null = null;
+  #clientTls = ClientTls.off;
   readonly #status: EndpointStatus;
   readonly #pools: Pools;
   readonly #proxy: Proxy;
@@ -123,7 +126,7 @@ export class Switchyard {
       file: options.settingsFile ?? null,
       makeLocalAuthority: options.makeLocalAuthority ?? null,
       listeners: () => this.#proxy.doors.view(),
-      apply: (settings) => this.#applySettings(settings),
+      apply: (settings, authority) => this.#applySettings(settings, authority),
     });
     this.#proxy = new Proxy({
       map: this.#map,
@@ -131,6 +134,7 @@ export class Switchyard {
       passwordFile: this.#passwordFile,
       mockSecret: () => (this.#mockSecret ??= options.mockSecret?.() ?? randomBytes(32)),
       settings: () => this.#settings.current,
+      tls: () => this.#clientTls,
       console: {
         databases: new Set(['switchyard']),
         open: (socket, client) => new ConsoleSession(socket, client.rest, this.#consoleHost(), this.#log, client),
@@ -288,13 +292,26 @@ export class Switchyard {
     };
   }
 
-  async #applySettings(settings: Settings): Promise<string[]> {
-    const problems: string[] = [];
+  async #applySettings(settings: Settings, authority: LocalAuthorityFiles | null): Promise<string[]> {
+    const problems: string[] = await this.#applyTls(settings.tls, authority);
     const { method, verifiersFrom, users } = settings.authentication;
     if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
     await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
     this.#pending.noteHost();
     return problems;
+  }
+
+  /** Clients that are connected keep what they have. Without a usable certificate nobody is offered TLS, and `require` lets nobody in. */
+  async #applyTls({ clients, certificate }: Settings['tls'], authority: LocalAuthorityFiles | null): Promise<string[]> {
+    const files = certificate.kind === 'files' ? { certificateFile: certificate.certificate, keyFile: certificate.key } : authority;
+    try {
+      this.#clientTls = await ClientTls.load(clients, certificate.kind === 'none' ? null : files);
+    } catch (error) {
+      if (!(error instanceof UnusableCertificate)) throw error;
+      this.#clientTls = await ClientTls.load(clients, null);
+      return [`${error.message} ${consequence(clients)}`];
+    }
+    return clients === 'off' || this.#clientTls.isOffered ? [] : [`There is no certificate for clients. ${consequence(clients)}`];
   }
 
   /** An endpoint there says who logs in. */
@@ -421,4 +438,8 @@ export class Switchyard {
       if (this.#status.of(backendId(spec)).status === 'down') void this.#status.check(spec);
     }
   }
+}
+
+function consequence(clients: Settings['tls']['clients']): string {
+  return clients === 'require' ? 'Nobody can connect until there is one.' : 'Clients connect without encryption.';
 }

@@ -1,7 +1,9 @@
 /** What both shells run: the core, the demo, and the calls that a window can make of them. */
+import path from 'node:path';
 import { CallError, type Delta, type Handlers } from '../core/contract/index.ts';
 import type { EndpointSpec } from '../core/endpoints/map.ts';
 import { Switchyard } from '../core/switchyard.ts';
+import { makeLocalAuthority } from '../core/tls/local-authority.ts';
 import type { CommandLine } from './cli/args.ts';
 import { DemoControl } from './demo/demo-control.ts';
 import { sweepLeftovers } from './demo/run-folder.ts';
@@ -62,6 +64,7 @@ export function createHost(options: HostOptions): Host {
     defaultEndpoint: endpoints.length > 0 ? options.defaultEndpoint : null,
     settings: options.settings.settings,
     settingsFile: options.settings.file,
+    makeLocalAuthority: () => makeLocalAuthority(path.join(options.folder, 'tls')),
     passwordFile: options.passwordFile ?? null,
     ...(keptBeside === null ? {} : { mockSecret: () => openLoginSecret(keptBeside, log) }),
     allowOlderServer: options.allowOlderServer,

@@ -9,13 +9,7 @@ import {
   type SettingsInput,
   type SettingsView,
 } from '../contract/index.ts';
-
-/** Paths of a local certificate authority and of the certificate and key it made for this machine. */
-export interface LocalAuthorityFiles {
-  readonly authorityFile: string;
-  readonly certificateFile: string;
-  readonly keyFile: string;
-}
+import type { LocalAuthorityFiles } from '../tls/local-authority.ts';
 
 /** Where settings are kept; `save` rejects with `CallError` when they cannot be. */
 export interface SettingsFile {

@@ -1,5 +1,6 @@
 /** A listening port and the sockets that came through it. */
 import net from 'node:net';
+import { topOf } from '../tls/client-tls.ts';
 
 /** Ports tried after the wanted one when that is taken. */
 const PORTS_TRIED = 100;
@@ -77,7 +78,10 @@ export class Listener {
     const deadline = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
-    for (const socket of this.#sockets) if (!socket.writableEnded) socket.end();
+    for (const socket of this.#sockets) {
+      const top = topOf(socket);
+      if (!top.writableEnded) top.end();
+    }
     await closed;
     clearTimeout(deadline);
   }

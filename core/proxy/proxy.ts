@@ -11,6 +11,7 @@ import type { Pools } from '../pool/pools.ts';
 import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/forwarder.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
+import type { ClientTls } from '../tls/client-tls.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
 import { idleEnd } from '../session/idle.ts';
@@ -18,7 +19,7 @@ import { Admission, type Admitted } from './admission.ts';
 import { authenticate, type Authenticated } from './authenticate.ts';
 import { CancelKeys } from './cancel-keys.ts';
 import { EndpointListeners } from './endpoint-listeners.ts';
-import { openingRefusal, readOpening } from './handshake.ts';
+import { readOpening } from './handshake.ts';
 import { addressOf, ClientGone, ClientRefusal, type Incoming } from './incoming.ts';
 import { Listener, type ListenAt } from './listener.ts';
 import { LoginClock, type LoginInProgress } from './login-clock.ts';
@@ -44,6 +45,8 @@ export interface ProxyOptions {
   mockSecret(): Buffer;
   /** The settings of the moment; read for every client. */
   settings(): Settings;
+  /** What clients are offered of TLS at the moment; read for every client. */
+  tls(): ClientTls;
   readonly console: ConsoleDoor;
   report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
   /** A session is about to be forgotten. */
@@ -145,23 +148,26 @@ export class Proxy {
   }
 
   async #open(socket: net.Socket, listenerEndpoint: string | null, login: LoginInProgress): Promise<void> {
-    const opening = await readOpening(socket, listenerEndpoint, login.signal);
+    const address = addressOf(socket);
+    const opening = await readOpening(socket, listenerEndpoint, this.#options.tls(), login.signal);
+    const top = opening.socket;
     switch (opening.kind) {
       case 'cancel':
         // Closed before the request is looked at, so that its timing tells nothing.
-        socket.end();
-        socket.resume();
+        top.end();
+        top.resume();
         this.#keys.request(opening.pid, opening.secret);
         return;
       case 'gone':
-        socket.destroy();
+        top.destroy();
         return;
       case 'violation':
-        this.#options.report('warn', 'protocol_violation', `A client at ${addressOf(socket)} was refused: ${opening.reason}.`);
-        farewell(socket, openingRefusal(opening.reason));
+        this.#options.report('warn', 'protocol_violation', `A client at ${address} was refused: ${opening.reason}.`);
+        if (opening.answer === null) top.destroy();
+        else farewell(top, opening.answer);
         return;
       case 'aborted':
-        this.#turnAway(socket, '', login.signal.reason);
+        this.#turnAway(top, '', login.signal.reason);
         return;
       case 'startup':
         await this.#admit(opening.incoming, login);
@@ -174,12 +180,14 @@ export class Proxy {
     try {
       if (this.#stopping) throw new ClientRefusal('57P03', 'Switchyard is shutting down');
       if ((parameters.get('user') ?? '') === '') throw new ClientRefusal('28000', 'no PostgreSQL user name specified in startup packet');
+      const tls = this.#options.tls();
+      if (tls.mode === 'require' && !incoming.encrypted) throw unencrypted(tls);
       const isConsole = this.#options.console.databases.has(parameters.get('database') ?? '');
       const place = isConsole ? null : this.#placeFor(incoming);
       const client = await authenticate(incoming, {
         method: this.#options.settings().authentication.method,
         verifiers: this.#verifiers,
-        certificateHash: null,
+        certificateHash: tls.certificateHash,
         mockSecret: () => this.#options.mockSecret(),
         signal: login.signal,
       });
@@ -356,6 +364,13 @@ export class Proxy {
     // Closing alone would let the statement run to its end: PostgreSQL notices only when it next uses the socket.
     void server.cancel(() => server.isOpen).then(() => pools.release(server, false));
   }
+}
+
+function unencrypted(tls: ClientTls): ClientRefusal {
+  const hint = tls.isOffered
+    ? 'Connect with sslmode=require.'
+    : 'There is no certificate to encrypt with either: see the settings of Switchyard.';
+  return new ClientRefusal('28000', 'connections without encryption are not accepted here', hint);
 }
 
 /** As PostgreSQL reads it: `database`, or any boolean; what is neither is left for the server to refuse. */

@@ -11,6 +11,7 @@ import { CallError, type EndpointRow, type PoolRow, type SessionRow, type Transf
 import { MigrationTally } from '../../core/metrics/migration-counters.ts';
 import { EventLog } from '../../core/metrics/log.ts';
 import { readOpening } from '../../core/proxy/handshake.ts';
+import { ClientTls } from '../../core/tls/client-tls.ts';
 import { readErrorFields } from '../../core/wire/errors.ts';
 import { MessageReader, type Message } from '../../core/wire/message-reader.ts';
 import * as wire from '../../core/wire/messages.ts';
@@ -180,7 +181,7 @@ beforeEach(async () => {
   sockets = [];
   listener = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
-    void readOpening(socket, null, new AbortController().signal).then((opening) => {
+    void readOpening(socket, null, ClientTls.off, new AbortController().signal).then((opening) => {
       if (opening.kind === 'cancel') {
         for (const each of consoles) each.cancel();
         socket.end();

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readOpening } from '../../core/proxy/handshake.ts';
+import { ClientTls } from '../../core/tls/client-tls.ts';
 import { farewell } from '../../core/session/farewell.ts';
 import { Link } from '../../core/session/link.ts';
 import { RequestProcessor } from '../../core/session/request-processor.ts';
@@ -208,14 +209,14 @@ describe('the opening', () => {
     const { client, accepted } = await pair();
     const before = accepted.eventNames().map((name) => accepted.listenerCount(name));
     client.write(Buffer.from([0, 0]));
-    expect(await readOpening(accepted, null, AbortSignal.timeout(50))).toEqual({ kind: 'aborted' });
+    expect(await readOpening(accepted, null, ClientTls.off, AbortSignal.timeout(50))).toMatchObject({ kind: 'aborted' });
     expect(accepted.eventNames().map((name) => accepted.listenerCount(name))).toEqual(before);
   });
 
   it('that ends early is nothing to report', async () => {
     const { client, accepted } = await pair();
     client.end();
-    expect(await readOpening(accepted, null, new AbortController().signal)).toMatchObject({ kind: 'gone' });
+    expect(await readOpening(accepted, null, ClientTls.off, new AbortController().signal)).toMatchObject({ kind: 'gone' });
   });
 
   it('lets a slow client have everything that was meant for it', async () => {
