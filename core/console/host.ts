@@ -20,6 +20,8 @@ export interface ConsoleServer {
   readonly requestedAt: number | null;
   /** Process id on the backend; null until the login is through. */
   readonly pid: number | null;
+  /** As PgBouncer writes it, e.g. `TLSv1.3/TLS_AES_256_GCM_SHA384`; null: plain text. */
+  readonly tls: string | null;
   /** The session it is attached to. */
   readonly sessionId: number | null;
   readonly applicationName: string;

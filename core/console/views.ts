@@ -120,7 +120,7 @@ const servers = view<ConsoleServer>('server connections', (host) => host.servers
   ptr: (row) => serverHandle(row.id),
   link: (row) => (row.sessionId === null ? null : clientHandle(row.sessionId)),
   remote_pid: (row) => row.pid,
-  tls: never,
+  tls: (row) => row.tls,
   application_name: (row) => row.applicationName,
   prepared_statements: never,
   id: (row) => row.id,

@@ -60,6 +60,7 @@ function serverRows(sessions: Iterable<Session>, pools: Pools): ConsoleServer[] 
       connectedAt: connection.openedAt,
       requestedAt: connection.assignedAt,
       pid: connection.pid,
+      tls: connection.tls === null ? null : `${connection.tls.protocol}/${connection.tls.cipher}`,
       sessionId: attached.get(connection.id)?.id ?? null,
       applicationName: connection.parameters.get('application_name') ?? '',
     })),

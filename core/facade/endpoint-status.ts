@@ -2,6 +2,7 @@
 import { dial, DialFailure, DIAL_DEADLINE_MS } from '../backend/dial.ts';
 import { loginFor } from '../backend/login.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
+import type { ServerConnection } from '../backend/server-connection.ts';
 import type { EndpointRow } from '../contract/index.ts';
 import { backendId, type EndpointSpec } from '../endpoints/map.ts';
 
@@ -75,7 +76,7 @@ export async function testLogin(
     connection.end();
     return {
       ok: true,
-      message: `PostgreSQL ${version ?? '?'} answers; role "${login.role}" can log in to database "${login.database}".`,
+      message: `PostgreSQL ${version ?? '?'} answers; role "${login.role}" can log in to database "${login.database}", ${encryptionWords(connection.tls)}.`,
       hint: null,
       serverVersion: version,
       ms: performance.now() - started,
@@ -86,4 +87,14 @@ export async function testLogin(
       error instanceof DialFailure ? error : new DialFailure('protocol', error instanceof Error ? error.message : String(error));
     return { ok: false, message: `${failure.message}.`, hint: failure.hint, serverVersion: null, ms: performance.now() - started, failure };
   }
+}
+
+function encryptionWords(tls: ServerConnection['tls']): string {
+  if (tls === null) return 'without TLS';
+  const checked = {
+    nothing: 'the certificate was not checked',
+    chain: 'the certificate was checked, but not its name',
+    'chain and name': 'the certificate and its name were checked',
+  }[tls.verified];
+  return `over ${tls.protocol} (${tls.cipher}); ${checked}`;
 }

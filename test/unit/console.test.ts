@@ -103,6 +103,7 @@ const server: ConsoleServer = {
   connectedAt: at,
   requestedAt: at,
   pid: 4001,
+  tls: 'TLSv1.3/TLS_AES_256_GCM_SHA384',
   sessionId: 1,
   applicationName: 'app',
 };
@@ -360,6 +361,7 @@ describe('console with node-postgres', () => {
         type: 'S',
         link: 'client-1',
         remote_pid: '4001',
+        tls: 'TLSv1.3/TLS_AES_256_GCM_SHA384',
         client_id: '1',
       });
     }));
