@@ -91,7 +91,7 @@ export class ClientTls {
       secure.on('error', () => {});
       const settle = (): void => {
         signal.removeEventListener('abort', onAbort);
-        secure.off('secure', onSecure).off('error', onError).off('close', onClose);
+        secure.off('secure', onSecure).off('error', onError).off('end', onClose).off('close', onClose);
       };
       const onSecure = (): void => {
         settle();
@@ -106,7 +106,7 @@ export class ClientTls {
       const onClose = (): void => fail(new Error('the client closed the connection'));
       const onAbort = (): void => fail(signal.reason as Error);
       signal.addEventListener('abort', onAbort);
-      secure.on('secure', onSecure).on('error', onError).on('close', onClose);
+      secure.on('secure', onSecure).on('error', onError).on('end', onClose).on('close', onClose);
       if (signal.aborted) onAbort();
     });
   }
