@@ -112,7 +112,10 @@ function given(has: Credential['kind']): string {
   }
 }
 
-function refusedHint({ backend, role, has, sqlState }: Extract<AuthenticationFacts, { problem: 'refused' }>): string {
+function refusedHint({ backend, role, has, sqlState, words }: Extract<AuthenticationFacts, { problem: 'refused' }>): string {
+  // The one message about it that has no detail of its own: the server's certificate is not the one that was seen from here.
+  if (words.includes('channel binding check failed'))
+    return `Something between Switchyard and ${backend} answers with a certificate of its own. Check the network, and use sslmode=verify-full.`;
   if (sqlState === '28000') return `Check that role "${role}" may log in at ${backend}, and what its pg_hba.conf says about this address.`;
   if (has === 'scram-keys' || has === 'md5-hash')
     return `The client's own login was passed on. Its password may have been changed on ${backend} meanwhile: log in again, or store a password for the endpoint.`;

@@ -1,16 +1,14 @@
 /** Clients that prove who they are over TLS: each method, SCRAM bound to the channel, and a man in the middle who is noticed. */
-import net from 'node:net';
 import { networkInterfaces } from 'node:os';
-import tls from 'node:tls';
 import pg from 'pg';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Settings } from '../../core/contract/index.ts';
-import { TestAuthority, useFolder, type Issued } from '../support/certificates.ts';
+import { TestAuthority, useFolder } from '../support/certificates.ts';
 import { useCluster } from '../support/cluster.ts';
 import { text } from '../support/matching.ts';
 import { describeWithProgram, runProgram } from '../support/programs.ts';
-import { sslRequest } from '../support/wire-client.ts';
+import { startMiddle, type Middle } from '../support/tls-middle.ts';
 import { startYard, type Yard } from '../support/yard.ts';
 
 const password = 'alice’s: ünd %@/';
@@ -162,41 +160,3 @@ describe.skipIf(outside === undefined)('from beyond loopback', () => {
     }
   });
 });
-
-interface Middle {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-/** Ends the clients' TLS and begins another one to the proxy. */
-async function startMiddle(port: number, issued: Issued): Promise<Middle> {
-  const sockets = new Set<net.Socket>();
-  const keep = <S extends net.Socket>(socket: S): S => {
-    sockets.add(socket);
-    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
-    return socket;
-  };
-  const secureContext = tls.createSecureContext({ cert: issued.certificate, key: issued.key });
-  const server = net.createServer((client) => {
-    keep(client).once('data', () => {
-      client.write('S');
-      const near = keep(new tls.TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] }));
-      const plain = keep(net.connect(port, '127.0.0.1'));
-      plain.write(sslRequest);
-      plain.once('data', () => {
-        const far = keep(tls.connect({ socket: plain, rejectUnauthorized: false, ALPNProtocols: ['postgresql'] }));
-        near.pipe(far).pipe(near);
-        near.on('close', () => far.destroy());
-        far.on('close', () => near.destroy());
-      });
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as net.AddressInfo).port,
-    async close() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
