@@ -101,7 +101,7 @@ it('while it serves', async () => {
     `remembered=${url(remembered().port)}`,
     `wrong=${url(stored().port, password.wrong)}`,
   ];
-  const { child, out } = run('--settings', settings, '--endpoint-map', map.join(','));
+  const { child, out } = run('--settings', settings, '--tls', 'allow', '--endpoint-map', map.join(','));
   await expect.poll(() => out().includes('\n') || child.exitCode !== null, { timeout: 60_000 }).toBe(true);
   const ready = JSON.parse(out()) as { proxy: { host: string; port: number }; ui: { url: string } };
 
@@ -163,6 +163,13 @@ it('while it serves', async () => {
   const [code] = (await once(child, 'close')) as [number | null];
   expect(code).toBe(0);
 
+  // The local authority's keys lie in the host's folder by now.
+  const files = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+  const keys = files
+    .map((file) => readFileSync(path.join(file.parentPath, file.name), 'latin1'))
+    .filter((text) => text.includes('PRIVATE KEY'));
+  expect(keys.length).toBeGreaterThan(0);
+  for (const line of keys.join('\n').split('\n')) if (line.length >= 20 && !line.startsWith('-')) plants.plant(`TLS key: ${line}`, line);
   expect(spoken.text).toContain('"stored"');
   expect(plants.in(spoken.text)).toEqual([]);
   // Kept are verifiers, in a file for its owner only, and never a password.

@@ -12,6 +12,7 @@ import { md5Hash } from '../../core/auth/md5.ts';
 import { scramKeys } from '../../core/auth/scram-keys.ts';
 import { parseVerifier } from '../../core/auth/verifier.ts';
 import { dispatch, type CallName, type Handlers } from '../../core/contract/index.ts';
+import { selfSigned } from '../support/certificates.ts';
 import { useCluster } from '../support/cluster.ts';
 import { Plants, secretsOnTheWire, Spoken, startWiretap, type Wiretap } from '../support/secrets.ts';
 import { startYard, type Yard } from '../support/yard.ts';
@@ -52,6 +53,9 @@ async function onServer(url: string, ...statements: string[]): Promise<Record<st
 
 const folder = mkdtempSync(path.join(tmpdir(), 'switchyard-secrets-'));
 const passfile = path.join(folder, 'pgpass');
+const certificateFile = path.join(folder, 'server.pem');
+const keyFile = path.join(folder, 'server.key');
+const brokenKeyFile = path.join(folder, 'broken.key');
 const taps: Wiretap[] = [];
 const write = { out: process.stdout.write.bind(process.stdout), err: process.stderr.write.bind(process.stderr) };
 
@@ -84,6 +88,12 @@ beforeAll(async () => {
     `CREATE ROLE mona LOGIN PASSWORD ${verifierOf('mona')}`,
   );
   await onServer(other().url(), `CREATE ROLE alice LOGIN PASSWORD ${literal(password.alice)}`);
+  const { certificate, key } = await selfSigned({ name: 'localhost' });
+  writeFileSync(certificateFile, certificate);
+  writeFileSync(keyFile, key, { mode: 0o600 });
+  const lines = key.split('\n').filter((line) => line.length >= 20 && !line.startsWith('-'));
+  for (const [n, line] of lines.entries()) plants.plant(`line ${n} of the TLS key`, line);
+  writeFileSync(brokenKeyFile, key.replace('\n', '\n????'), { mode: 0o600 });
   const escaped = password.passfile.replace(/[\\:]/g, '\\$&');
   writeFileSync(passfile, `127.0.0.1:${other().port}:*:postgres:${escaped}\n`, { mode: 0o600 });
   for (const [stream, before] of [
@@ -253,6 +263,18 @@ describe.each([
       await call(yard, 'settings.get', {});
       await call(yard, 'settings.save', { authentication: { method, verifiersFrom: 'source' } });
       await call(yard, 'settings.save', { authentication: { method, users: [{ name: 'x', verifier: password.user }] } });
+      for (const certificate of [
+        { kind: 'files', certificate: certificateFile, key: keyFile },
+        { kind: 'files', certificate: certificateFile, key: brokenKeyFile },
+        { kind: 'files', certificate: brokenKeyFile, key: keyFile },
+        { kind: 'local' },
+      ]) {
+        await call(yard, 'settings.save', { tls: { clients: 'allow', certificate }, authentication: { method, verifiersFrom: 'source' } });
+        await call(yard, 'settings.get', {});
+      }
+      await call(yard, 'endpoints.save', { id: 'tls', url: `${url}?sslmode=require&sslcert=${certificateFile}&sslkey=${keyFile}` });
+      await call(yard, 'endpoints.test', { url: `${url}?sslmode=prefer&sslcert=${certificateFile}&sslkey=${brokenKeyFile}` });
+      await call(yard, 'endpoints.remove', { id: 'tls' });
       await call(yard, 'users.remove', { name: 'new' });
       await call(yard, 'tls.makeLocal', {});
       await call(yard, 'session.close', { sessionId: 999_999 });
