@@ -17,8 +17,7 @@ import { NoSessions } from './NoSessions.tsx';
 import styles from './Sessions.module.css';
 import { useOrder } from './use-order.ts';
 
-// Dialogs are a quarter of what the table itself needs.
-const Confirm = lazy(() => import('../../ui/Dialog.tsx').then((module) => ({ default: module.Confirm })));
+const Confirm = lazy(() => import('./Confirm.tsx'));
 
 /** How many sessions differ from the frozen state: changed, new or gone. */
 function pendingChanges(frozen: ServerState, live: ServerState): number {
