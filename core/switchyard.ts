@@ -36,7 +36,7 @@ import { Planner } from './migration/planner.ts';
 import { Preflight } from './migration/preflight.ts';
 import { Pools } from './pool/pools.ts';
 import { Proxy } from './proxy/proxy.ts';
-import { ClientTls, UnusableCertificate } from './tls/client-tls.ts';
+import { ClientTls } from './tls/client-tls.ts';
 import type { LocalAuthorityFiles } from './tls/local-authority.ts';
 
 /** How a switchyard is set up. */
@@ -178,6 +178,7 @@ export class Switchyard {
   /** Starts to listen. Rejects when no port can be bound. */
   async start(): Promise<{ host: string; port: number }> {
     await this.#settings.start();
+    for (const problem of this.#settings.view().problems) this.#log.add('warn', 'settings_problem', problem);
     this.#address = await this.#proxy.listen(this.#options.listen);
     if (this.#wantedPort() !== null) {
       this.#log.add('warn', 'port_taken', `Port ${this.#options.listen.port} is taken; listening on ${this.#address.port} instead.`);
@@ -293,25 +294,14 @@ export class Switchyard {
   }
 
   async #applySettings(settings: Settings, authority: LocalAuthorityFiles | null): Promise<string[]> {
-    const problems: string[] = await this.#applyTls(settings.tls, authority);
+    const { tls, problems } = await ClientTls.serve(settings.tls, authority, this.#clientTls);
+    // Clients that are connected keep what they have.
+    this.#clientTls = tls;
     const { method, verifiersFrom, users } = settings.authentication;
     if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
     await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
     this.#pending.noteHost();
     return problems;
-  }
-
-  /** Clients that are connected keep what they have. Without a usable certificate nobody is offered TLS, and `require` lets nobody in. */
-  async #applyTls({ clients, certificate }: Settings['tls'], authority: LocalAuthorityFiles | null): Promise<string[]> {
-    const files = certificate.kind === 'files' ? { certificateFile: certificate.certificate, keyFile: certificate.key } : authority;
-    try {
-      this.#clientTls = await ClientTls.load(clients, certificate.kind === 'none' ? null : files);
-    } catch (error) {
-      if (!(error instanceof UnusableCertificate)) throw error;
-      this.#clientTls = await ClientTls.load(clients, null);
-      return [`${error.message} ${consequence(clients)}`];
-    }
-    return clients === 'off' || this.#clientTls.isOffered ? [] : [`There is no certificate for clients. ${consequence(clients)}`];
   }
 
   /** An endpoint there says who logs in. */
@@ -376,7 +366,10 @@ export class Switchyard {
       unknownEndpoint: this.#settings.current.unknownEndpoint,
       demo: this.#demo,
       passwords: this.#passwords,
-      connectLines: connectLines(this.#address, this.#map.list()),
+      connectLines: connectLines(this.#address, this.#map.list(), {
+        clients: this.#clientTls.mode,
+        authorityFile: this.#settings.view().authorityFile,
+      }),
     };
   }
 
@@ -438,8 +431,4 @@ export class Switchyard {
       if (this.#status.of(backendId(spec)).status === 'down') void this.#status.check(spec);
     }
   }
-}
-
-function consequence(clients: Settings['tls']['clients']): string {
-  return clients === 'require' ? 'Nobody can connect until there is one.' : 'Clients connect without encryption.';
 }

@@ -62,7 +62,7 @@ export class ServedSettings {
           if (left.length === now.authentication.users.length) throw new CallError('unknown_user', `There is no user "${name}".`);
           return withUserList(now, left);
         }),
-      'tls.makeLocal': () => this.#change((now) => ({ ...now, tls: { clients: 'allow', certificate: { kind: 'local' } } })),
+      'tls.makeLocal': () => this.#change((now) => ({ ...now, tls: withLocalCertificate(now.tls) })),
     };
   }
 
@@ -159,6 +159,11 @@ export function refuseOpenDoor(next: Settings, host: string): void {
     `Clients cannot be trusted on ${host}: everybody who can reach it would be let in.`,
     'Choose another authentication (--auth scram-sha-256), or listen on 127.0.0.1.',
   );
+}
+
+/** Encryption is offered with it; where it was required, it still is. */
+function withLocalCertificate({ clients }: Settings['tls']): Settings['tls'] {
+  return { clients: clients === 'off' ? 'allow' : clients, certificate: { kind: 'local' } };
 }
 
 function withUsers(request: CallParsed<'settings.save'>, now: Settings): Settings {

@@ -2,6 +2,7 @@
 import type net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ALPN, type ClientTls } from '../tls/client-tls.ts';
+import { explainHandshake } from '../tls/handshake-failure.ts';
 import { fatal } from '../wire/errors.ts';
 import { ProtocolViolation } from '../wire/message-reader.ts';
 import { negotiateProtocolVersion } from '../wire/messages.ts';
@@ -14,8 +15,9 @@ export type Opening = { readonly socket: net.Socket } & (
   | { readonly kind: 'startup'; readonly incoming: Incoming }
   | { readonly kind: 'gone'; readonly reason: string }
   | { readonly kind: 'aborted' }
-  /** `answer`: what it can be told; null for one that would not understand. */
-  | { readonly kind: 'violation'; readonly reason: string; readonly answer: Buffer | null }
+  /** It wanted TLS, and there is no way to tell it in clear why it gets none. */
+  | { readonly kind: 'unencryptable'; readonly reason: string }
+  | { readonly kind: 'violation'; readonly reason: string; readonly answer: Buffer }
 );
 
 const NO = Buffer.from('N');
@@ -42,13 +44,10 @@ export async function readOpening(
     secure = await tls.accept(socket, signal);
   } catch (error) {
     if (signal.aborted) return { kind: 'aborted', socket };
-    const reason = `the TLS handshake failed: ${error instanceof Error ? error.message : String(error)}`;
-    return { kind: 'violation', socket, reason, answer: null };
+    return { kind: 'unencryptable', socket, reason: explainHandshake(error) };
   }
   if (opening.direct && secure.alpnProtocol !== ALPN) {
-    secure.destroy();
-    const reason = `it began with TLS at once, without naming the protocol "${ALPN}" (ALPN)`;
-    return { kind: 'violation', socket: secure, reason, answer: null };
+    return { kind: 'unencryptable', socket: secure, reason: `it began with TLS at once, without naming the protocol "${ALPN}" (ALPN)` };
   }
   const inside = await readPackets(secure, { listenerEndpoint, tls, signal, secure });
   if (inside.kind !== 'encrypt') return inside;
@@ -86,7 +85,7 @@ function readPackets(socket: net.Socket, context: OpeningContext): Promise<Packe
           settle({ kind: 'encrypt', direct: true });
           socket.unshift(buffered);
         } else {
-          settle({ kind: 'violation', socket, reason: 'it began with TLS at once, which is switched off', answer: null });
+          settle({ kind: 'unencryptable', socket, reason: 'it began with TLS at once, and clients are not offered any' });
         }
         return;
       }

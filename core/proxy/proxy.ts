@@ -11,7 +11,7 @@ import type { Pools } from '../pool/pools.ts';
 import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/forwarder.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
-import type { ClientTls } from '../tls/client-tls.ts';
+import { topOf, type ClientTls } from '../tls/client-tls.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
 import { idleEnd } from '../session/idle.ts';
@@ -142,14 +142,15 @@ export class Proxy {
       .catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
         this.#options.report('error', 'internal', `A client could not be served: ${message}.`);
-        farewell(socket, fatal('XX000', 'internal error of the proxy'));
+        farewell(topOf(socket), fatal('XX000', 'internal error of the proxy'));
       })
       .finally(() => login.finish());
   }
 
   async #open(socket: net.Socket, listenerEndpoint: string | null, login: LoginInProgress): Promise<void> {
     const address = addressOf(socket);
-    const opening = await readOpening(socket, listenerEndpoint, this.#options.tls(), login.signal);
+    const tls = this.#options.tls();
+    const opening = await readOpening(socket, listenerEndpoint, tls, login.signal);
     const top = opening.socket;
     switch (opening.kind) {
       case 'cancel':
@@ -163,24 +164,26 @@ export class Proxy {
         return;
       case 'violation':
         this.#options.report('warn', 'protocol_violation', `A client at ${address} was refused: ${opening.reason}.`);
-        if (opening.answer === null) top.destroy();
-        else farewell(top, opening.answer);
+        farewell(top, opening.answer);
+        return;
+      case 'unencryptable':
+        this.#options.report('warn', 'tls_handshake', `A client at ${address} did not get through the TLS handshake: ${opening.reason}.`);
+        top.destroy();
         return;
       case 'aborted':
         this.#turnAway(top, '', login.signal.reason);
         return;
       case 'startup':
-        await this.#admit(opening.incoming, login);
+        await this.#admit(opening.incoming, tls, login);
     }
   }
 
   /** The stages behind the opening; any of them may turn the client away. */
-  async #admit(incoming: Incoming, login: LoginInProgress): Promise<void> {
+  async #admit(incoming: Incoming, tls: ClientTls, login: LoginInProgress): Promise<void> {
     const { socket, parameters } = incoming;
     try {
       if (this.#stopping) throw new ClientRefusal('57P03', 'Switchyard is shutting down');
       if ((parameters.get('user') ?? '') === '') throw new ClientRefusal('28000', 'no PostgreSQL user name specified in startup packet');
-      const tls = this.#options.tls();
       if (tls.mode === 'require' && !incoming.encrypted) throw unencrypted(tls);
       const isConsole = this.#options.console.databases.has(parameters.get('database') ?? '');
       const place = isConsole ? null : this.#placeFor(incoming);

@@ -1,20 +1,15 @@
 /** TLS with clients: what they are offered at the moment, and the change of a socket into an encrypted one. */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type net from 'node:net';
-import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
-import { tlsServerEndPoint } from './end-point.ts';
+import { TLSSocket, type SecureContext } from 'node:tls';
+import type { Settings } from '../contract/index.ts';
+import { loadCertificate, UnusableCertificate, type CertificateFiles } from './client-certificate.ts';
+import type { LocalAuthorityFiles } from './local-authority.ts';
 
 /** The name of PostgreSQL's protocol in the TLS greeting. */
 export const ALPN = 'postgresql';
 
 /** Whether clients may, or must, encrypt; see the settings. */
 export type ClientTlsMode = 'off' | 'allow' | 'require';
-
-/** The certificate or its key cannot be used; the message says why, in words. */
-export class UnusableCertificate extends Error {
-  override readonly name = 'UnusableCertificate';
-}
 
 /** As for the listener: what a slow client may have waiting for it. */
 const BUFFER_BYTES = 256 * 1024;
@@ -47,21 +42,38 @@ export class ClientTls {
    * Loads a certificate (with its chain) and its key. `files` null: there is none, so nothing can be offered, and `require` refuses
    * everybody. Rejects with `UnusableCertificate`.
    */
-  static async load(mode: ClientTlsMode, files: { certificateFile: string; keyFile: string } | null): Promise<ClientTls> {
+  static async load(mode: ClientTlsMode, files: CertificateFiles | null): Promise<ClientTls> {
     if (mode === 'off') return ClientTls.off;
     if (files === null) return new ClientTls(mode, null, null);
-    const cert = await read(files.certificateFile, 'certificate');
-    const key = await read(files.keyFile, 'key');
-    const certificate = parsed(files.certificateFile, 'certificate', () => new X509Certificate(cert));
-    const privateKey = parsed(files.keyFile, 'key', () => createPrivateKey(key));
-    if (!certificate.checkPrivateKey(privateKey)) {
-      throw new UnusableCertificate(`The key in ${files.keyFile} does not belong to the certificate in ${files.certificateFile}.`);
+    const { context, hash } = await loadCertificate(files);
+    return new ClientTls(mode, context, hash);
+  }
+
+  /**
+   * What the settings ask for, and what of it could not be had, in words; never rejects for the content of a file. A certificate that
+   * cannot be used leaves the one of `before` in its place: an application that encrypts when it can must not begin to speak in clear
+   * because of a slip in a file. Where there was none either, `require` lets nobody in and `allow` is like `off`.
+   */
+  static async serve(
+    { clients, certificate }: Settings['tls'],
+    authority: LocalAuthorityFiles | null,
+    before: ClientTls,
+  ): Promise<{ tls: ClientTls; problems: string[] }> {
+    if (clients === 'off') return { tls: ClientTls.off, problems: [] };
+    if (certificate.kind === 'none') {
+      return { tls: new ClientTls(clients, null, null), problems: [`There is no certificate for clients. ${consequence(clients)}`] };
     }
-    if (Date.parse(certificate.validTo) < Date.now()) {
-      throw new UnusableCertificate(`The certificate in ${files.certificateFile} expired on ${certificate.validTo}.`);
+    const files = certificate.kind === 'files' ? { certificateFile: certificate.certificate, keyFile: certificate.key } : authority;
+    try {
+      // Why the local one is not there has been told by whoever should have made it.
+      if (files === null) throw new UnusableCertificate('There is no local certificate.');
+      const { context, hash, warnings } = await loadCertificate(files);
+      return { tls: new ClientTls(clients, context, hash), problems: warnings };
+    } catch (error) {
+      if (!(error instanceof UnusableCertificate)) throw error;
+      const then = before.isOffered ? 'Clients are shown the certificate that was in use before.' : consequence(clients);
+      return { tls: new ClientTls(clients, before.#context, before.certificateHash), problems: [`${error.message} ${then}`] };
     }
-    const context = parsed(files.certificateFile, 'certificate', () => createSecureContext({ cert, key, minVersion: 'TLSv1.2' }));
-    return new ClientTls(mode, context, tlsServerEndPoint(certificate));
   }
 
   /** Whether an encryption request is answered with yes. */
@@ -76,6 +88,7 @@ export class ClientTls {
   accept(socket: net.Socket, signal: AbortSignal): Promise<TLSSocket> {
     const secureContext = this.#context;
     if (secureContext === null) return Promise.reject(new Error('there is no certificate'));
+    if (socket.destroyed) return Promise.reject(new Error('the client closed the connection'));
     return new Promise((resolve, reject) => {
       const secure = new TLSSocket(socket, {
         isServer: true,
@@ -112,20 +125,6 @@ export class ClientTls {
   }
 }
 
-async function read(file: string, what: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new UnusableCertificate(`The ${what} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
-  }
-}
-
-function parsed<T>(file: string, what: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    // OpenSSL's words never contain the file's content.
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UnusableCertificate(`${file} is not a ${what} in PEM form that can be used (${why}).`);
-  }
+function consequence(clients: ClientTlsMode): string {
+  return clients === 'require' ? 'Nobody can connect until there is one.' : 'Clients connect without encryption.';
 }

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 /** One message of the server. */
 export interface WireMessage {
@@ -35,6 +36,11 @@ export class WireClient {
     return client;
   }
 
+  /** Speaks through a socket that somebody else opened: the TLS layer over another one, for example. */
+  static over(socket: Socket): WireClient {
+    return new WireClient(socket);
+  }
+
   /** Opens, sends a StartupMessage and reads up to the first ReadyForQuery. */
   static async start(
     port: number,
@@ -44,6 +50,34 @@ export class WireClient {
     const client = await WireClient.open(port, host);
     client.write(startup({ user: 'postgres', database: 'postgres', ...parameters }));
     return { client, greeting: await client.until('Z') };
+  }
+
+  /**
+   * A connection that is encrypted with TLS from here on, after an SSLRequest or (`direct`) without one; what this client had not
+   * read is lost. The names `options` leaves out are not checked.
+   */
+  static async encrypted(port: number, options: ConnectionOptions & { direct?: boolean } = {}): Promise<WireClient> {
+    const { direct = false, ...rest } = options;
+    const plain = await WireClient.open(port);
+    if (!direct) {
+      plain.write(sslRequest);
+      const answer = (await plain.bytes(1)).toString();
+      if (answer !== 'S') throw new Error(`the SSLRequest was answered ${answer}`);
+    }
+    return await plain.encrypt({ ...(direct ? { ALPNProtocols: ['postgresql'] } : {}), ...rest });
+  }
+
+  /** Runs the client's side of the TLS handshake over this connection; rejects when it fails. */
+  async encrypt(options: ConnectionOptions = {}): Promise<WireClient> {
+    this.socket.removeAllListeners('data');
+    const secure: TLSSocket = connectTls({ socket: this.socket, servername: 'localhost', rejectUnauthorized: false, ...options });
+    const client = new WireClient(secure);
+    await new Promise<void>((resolve, reject) => {
+      secure.once('secureConnect', resolve);
+      secure.once('error', reject);
+      secure.once('close', () => reject(new Error('the connection was closed during the TLS handshake')));
+    });
+    return client;
   }
 
   /** Writes any bytes. */
