@@ -174,6 +174,8 @@ export class Forwarder implements ServerOwner {
     const old = this.#server;
     old?.setOwner(null);
     this.#own(next);
+    // What the new server has already said may have ended the session.
+    if (this.#ended) return old;
     const changed: Buffer[] = [];
     for (const [name, value] of next.parameters) {
       if (this.clientParameters.get(name) === value) continue;
@@ -186,6 +188,7 @@ export class Forwarder implements ServerOwner {
 
   /** Lets the client's input pass again, what was held first. */
   resume(): void {
+    if (this.#ended) return;
     this.link.suspended = false;
     this.#onDeparture = null;
     this.#onServerLost = null;
@@ -352,6 +355,7 @@ export class Forwarder implements ServerOwner {
       link.suspended ||
       link.expected.outstanding === 0 ||
       link.expected.copyIn ||
+      link.streaming ||
       link.expected.isLost ||
       !this.request.atBoundary
     ) {

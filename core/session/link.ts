@@ -17,6 +17,8 @@ export class Link {
   suspended = false;
   /** A transfer waits for the next safe point: input is held behind every request until its answer is in. */
   armed = false;
+  /** The server has begun to stream both ways (CopyBothResponse): its answer ends only when the client ends it. */
+  streaming = false;
   /** Last message type and clock of the request and the response processor; 0 before the first. */
   requestType = 0;
   requestAt = 0;
@@ -47,6 +49,7 @@ export class Link {
   /** ReadyForQuery came in. */
   ready(status: number): void {
     this.expected.ready();
+    this.streaming = false;
     this.status = status;
     const done = this.expected.outstanding === 0;
     if (!done && status !== Status.Idle) return;

@@ -158,6 +158,9 @@ export class ResponseProcessor {
         expected.copyInStarted();
         this.#sink.copyInStarted();
         return false;
+      case Server.CopyBothResponse:
+        this.#link.streaming = true;
+        return false;
       case Server.ErrorResponse:
         // The server of a suspended session has nothing to answer: this is its goodbye. Whether the client is to hear it is up
         // to the transfer, which may yet save the session.
