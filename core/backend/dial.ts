@@ -328,6 +328,7 @@ class LoginDialogue {
       pid: this.#pid,
       secret: this.#secret,
       parameters: this.#parameters,
+      rest: this.#reader.takeRest(),
     });
   }
 }

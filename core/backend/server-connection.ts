@@ -6,7 +6,7 @@ import type net from 'node:net';
 import type { BackendTls } from '../tls/backend-tls.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields } from '../wire/errors.ts';
-import { MessageReader, readCString, type Message } from '../wire/message-reader.ts';
+import { MessageReader, ProtocolViolation, readCString, type Message } from '../wire/message-reader.ts';
 import { cancelRequest, terminateMessage } from '../wire/messages.ts';
 import { sendCancel } from './cancel.ts';
 import type { BackendAddress, Channel, ChannelTls } from './channel.ts';
@@ -39,8 +39,8 @@ export interface Exchange {
 
 /** What an owner hears from its server connection. */
 export interface ServerOwner {
-  /** Bytes from the server. */
-  onServerData(chunk: Buffer): void;
+  /** Bytes from the server; they wait for the next owner where this one does not listen. */
+  onServerData?(chunk: Buffer): void;
   /** The server's socket can take more again. */
   onServerDrain(): void;
   /** The connection is gone; called once. */
@@ -48,6 +48,10 @@ export interface ServerOwner {
 }
 
 const GOODBYE_MS = 1_000;
+/** Most that a server may say while nobody owns its connection, in bytes. */
+const UNHEARD_LIMIT = 64 * 1024;
+/** Longest answer to own messages, in bytes: far more than any state that is carried. */
+const ANSWER_LIMIT = 64 * 1024 * 1024;
 let nextId = 1;
 
 /** A logged-in connection to a backend. Created by `dial` only. */
@@ -75,6 +79,8 @@ export class ServerConnection {
   readonly #tlsSettings: BackendTls;
   readonly #socket: net.Socket;
   #owner: ServerOwner | null = null;
+  /** What it said while it had no owner: for the next one, or whole messages would be missing, or halves of them. */
+  readonly #unheard: Buffer[] = [];
   #collect: ((chunk: Buffer) => void) | null = null;
   #abandonExchange: ((error: Error) => void) | null = null;
   #closedReason: string | null = null;
@@ -90,6 +96,8 @@ export class ServerConnection {
       pid: number;
       secret: Buffer;
       parameters: Map<string, string>;
+      /** What the server said behind its ReadyForQuery. */
+      rest: Buffer;
     },
   ) {
     this.#socket = socket;
@@ -102,9 +110,10 @@ export class ServerConnection {
     this.pid = login.pid;
     this.#secret = login.secret;
     this.parameters = login.parameters;
+    if (login.rest.length > 0) this.#unheard.push(login.rest);
     socket.on('data', (chunk: Buffer) => {
       if (this.#collect !== null) this.#collect(chunk);
-      else this.#owner?.onServerData(chunk);
+      else this.#heard(chunk);
     });
     socket.on('drain', () => this.#owner?.onServerDrain());
     socket.on('error', (error) => this.#closed(error.message));
@@ -131,9 +140,19 @@ export class ServerConnection {
     this.#socket.setKeepAlive(seconds > 0, seconds * 1000);
   }
 
-  /** Gives the connection to an owner, who hears everything from now on. */
+  /** Gives the connection to an owner, who hears everything from now on, and first (at once) what nobody has heard yet. */
   setOwner(owner: ServerOwner | null): void {
     this.#owner = owner;
+    if (owner?.onServerData !== undefined && this.#unheard.length > 0) owner.onServerData(Buffer.concat(this.#unheard.splice(0)));
+  }
+
+  #heard(chunk: Buffer): void {
+    if (this.#owner?.onServerData !== undefined) {
+      this.#owner.onServerData(chunk);
+      return;
+    }
+    this.#unheard.push(chunk);
+    if (this.#unheard.reduce((sum, { length }) => sum + length, 0) > UNHEARD_LIMIT) this.#closed('the server speaks although nobody asked it');
   }
 
   /** False when the socket's buffer is full: wait for `onServerDrain`. */
@@ -156,13 +175,18 @@ export class ServerConnection {
   /**
    * Sends own messages and collects the answer up to the `readyCount`-th ReadyForQuery. Only one exchange at a time, and only
    * while no client message is outstanding. Notifications go to `onNotification` (they belong to the client), notices are
-   * dropped, ParameterStatus updates `parameters`. After a missed deadline the answer is still swallowed: see `quiet`.
+   * dropped, ParameterStatus updates `parameters`. After a missed deadline the answer is still swallowed: see `quiet`. A server
+   * that answers unasked, at too great length or in something else than messages loses the connection.
    */
   exchange(frames: Buffer, readyCount: number, options: { deadlineMs: number; onNotification?: (body: Buffer) => void }): Exchange {
     if (this.#collect !== null) throw new Error('an exchange is already under way');
     const reader = new MessageReader();
     const messages: Message[] = [];
+    const early = Buffer.concat(this.#unheard.splice(0));
+    let asked = false;
+    let bytes = 0;
     let readyLeft = readyCount;
+    let collect = (_chunk: Buffer): void => {};
     let settleQuiet = (): void => {};
     const quiet = new Promise<void>((resolve) => (settleQuiet = resolve));
     const answer = new Promise<Message[]>((resolve, reject) => {
@@ -179,25 +203,30 @@ export class ServerConnection {
         const last = messages.findLast((message) => message.type === Server.ErrorResponse);
         finish(last === undefined ? error : new ServerLost(readErrorFields(last.body).message));
       };
-      this.#collect = (chunk) => {
+      collect = (chunk) => {
         try {
+          bytes += chunk.length;
+          if (bytes > ANSWER_LIMIT) throw new ProtocolViolation(`the server's answer is longer than ${ANSWER_LIMIT} bytes`);
           reader.push(chunk);
           for (let message = reader.next(); message !== null; message = reader.next()) {
             if (this.#isAsynchronous(message, options.onNotification)) continue;
+            if (!asked) throw new ProtocolViolation('the server answers although nobody asked it');
             messages.push(message);
             if (message.type === Server.ReadyForQuery && --readyLeft === 0) {
               const rest = reader.takeRest();
               finish(null);
-              if (rest.length > 0) this.#owner?.onServerData(rest);
+              if (rest.length > 0) this.#heard(rest);
               return;
             }
           }
         } catch (error) {
-          this.destroy();
           this.#closed(error instanceof Error ? error.message : String(error));
         }
       };
+      this.#collect = collect;
     });
+    if (early.length > 0) collect(early);
+    asked = true;
     if (this.#closedReason !== null) this.#abandonExchange?.(new ServerLost(this.#closedReason));
     else this.#socket.write(frames);
     // A client that reads slowly may have left it paused; the answer is not for that client.

@@ -90,18 +90,14 @@ export class Transfer implements SessionTransfer {
     try {
       await this.#move();
     } catch (error) {
-      if (error instanceof Refusal) {
-        this.#findings = [...error.findings, ...this.#findings];
-        this.#settle('refused', error.message);
-      } else {
-        const message = error instanceof Error ? error.message : String(error);
-        if (this.#sessionLost)
-          this.#settle(
-            'error_fatal',
-            `the old server was lost during the move (${this.#serverLost ?? 'closed'}), and the new one was not ready: ${message}`,
-          );
-        else this.#settle('error_recoverable', message);
-      }
+      const message = error instanceof Error ? error.message : String(error);
+      if (error instanceof Refusal) this.#findings = [...error.findings, ...this.#findings];
+      if (this.#sessionLost)
+        this.#settle(
+          'error_fatal',
+          `the old server was lost during the move (${this.#serverLost ?? 'closed'}), and the new one was not ready: ${message}`,
+        );
+      else this.#settle(error instanceof Refusal ? 'refused' : 'error_recoverable', message);
     }
   }
 
@@ -207,7 +203,6 @@ export class Transfer implements SessionTransfer {
       }
       signal.addEventListener('abort', onAbort);
       connection.setOwner({
-        onServerData: () => {},
         onServerDrain: () => {},
         onServerClosed: (reason) => settle(new Recoverable(`the target connection was lost while waiting: ${reason}`)),
       });

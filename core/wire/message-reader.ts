@@ -18,10 +18,11 @@ export class ProtocolViolation extends Error {
   }
 }
 
-/** Collects chunks and returns whole messages, in order. */
+/** Collects chunks and returns whole messages, in order. A message is put together once, when all of it is there. */
 export class MessageReader {
   readonly #limit: number;
-  #buffered: Buffer = Buffer.alloc(0);
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
 
   /** `limit`: longest acceptable message in bytes. */
   constructor(limit = 64 * 1024 * 1024) {
@@ -29,25 +30,37 @@ export class MessageReader {
   }
 
   push(chunk: Buffer): void {
-    this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk]);
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
   }
 
   /** The next whole message, or null when more bytes are needed. Throws `ProtocolViolation`. */
   next(): Message | null {
-    const buffered = this.#buffered;
-    if (buffered.length < HEADER_BYTES) return null;
-    const length = buffered.readInt32BE(1);
+    if (this.#length < HEADER_BYTES) return null;
+    const length = this.#front(HEADER_BYTES).readInt32BE(1);
     if (length < 4 || length > this.#limit) throw new ProtocolViolation(`message length ${length} is out of bounds`);
-    if (buffered.length < length + 1) return null;
-    this.#buffered = buffered.subarray(length + 1);
-    return { type: buffered[0] ?? 0, body: buffered.subarray(HEADER_BYTES, length + 1) };
+    if (this.#length < length + 1) return null;
+    const front = this.#front(length + 1);
+    this.#length -= length + 1;
+    if (front.length === length + 1) this.#chunks.shift();
+    else this.#chunks[0] = front.subarray(length + 1);
+    return { type: front[0] ?? 0, body: front.subarray(HEADER_BYTES, length + 1) };
   }
 
   /** Gives back what was not consumed and empties the reader. */
   takeRest(): Buffer {
-    const rest = this.#buffered;
-    this.#buffered = Buffer.alloc(0);
-    return rest;
+    this.#length = 0;
+    return Buffer.concat(this.#chunks.splice(0));
+  }
+
+  /** The first chunk, put together from several if it is shorter than `wanted`, which is there. */
+  #front(wanted: number): Buffer {
+    const first = this.#chunks[0];
+    if (first !== undefined && first.length >= wanted) return first;
+    const whole = Buffer.concat(this.#chunks.splice(0));
+    this.#chunks.push(whole);
+    return whole;
   }
 }
 

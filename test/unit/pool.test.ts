@@ -62,6 +62,7 @@ function makePool(size: number): { pool: Pool; sockets: FakeSocket[]; reports: s
             pid: sockets.length,
             secret: Buffer.alloc(4),
             parameters: new Map(),
+            rest: Buffer.alloc(0),
           },
         ),
       );
@@ -98,6 +99,17 @@ describe('a pool', () => {
     sockets[0]?.emit('data', discarded);
     expect(await second).toBe(first);
     expect(pool).toMatchObject({ opened: 1, reused: 1, resetting: 0, waiting: 0 });
+  });
+
+  it('hands nobody a connection that is encrypted in another way than asked for', async () => {
+    const { pool, sockets } = makePool(5);
+    pool.release(await pool.acquire(login('a', PREFER_TLS), signal), true);
+    sockets[0]?.emit('data', discarded);
+    await vi.waitFor(() => expect(pool.idle).toBe(1));
+    await pool.acquire(login('a', { ...PREFER_TLS, mode: 'verify-full', rootCert: '/root.pem' }), signal);
+    expect(sockets.length).toBe(2);
+    await pool.acquire(login('a', { ...PREFER_TLS }), signal);
+    expect(pool).toMatchObject({ opened: 2, reused: 1 });
   });
 
   it('opens another when the reset takes long', async () => {
