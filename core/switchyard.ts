@@ -20,15 +20,17 @@ import {
   type Snapshot,
   type TransferRow,
 } from './contract/index.ts';
-import { backendId, EndpointMap, formatBackendUrl, type EndpointSpec } from './endpoints/map.ts';
+import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
 import { connectLines } from './facade/connect-lines.ts';
 import { makeConsoleHost } from './facade/console-host.ts';
+import { endpointRows } from './facade/endpoint-rows.ts';
 import { Feed } from './facade/feed.ts';
 import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
 import { ServedSettings, type SettingsFile } from './facade/settings.ts';
+import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
@@ -338,22 +340,7 @@ export class Switchyard {
   }
 
   #endpointRows(): EndpointRow[] {
-    const counts = new Map<string, number>();
-    for (const session of this.#proxy.sessions.values()) counts.set(session.place.endpoint, (counts.get(session.place.endpoint) ?? 0) + 1);
-    const defaultId = this.#map.defaultId;
-    return this.#map.list().map((spec) => ({
-      id: spec.id,
-      backend: backendId(spec),
-      host: spec.host,
-      port: spec.port,
-      database: spec.database,
-      user: spec.user,
-      url: formatBackendUrl(spec),
-      passwordSet: spec.password !== null,
-      isDefault: spec.id === defaultId,
-      ...this.#status.of(backendId(spec)),
-      sessions: counts.get(spec.id) ?? 0,
-    }));
+    return endpointRows(this.#map, this.#status, this.#proxy.sessions.values());
   }
 
   #hostInfo(): HostInfo {
@@ -400,16 +387,8 @@ export class Switchyard {
     this.#pending.noteTransfer(row);
     if (row.phase !== 'settled' || row.outcome === null) return;
     this.#sampler.settled(row);
-    const what = `Session ${row.sessionId} (${row.fromEndpoint} to ${row.toEndpoint})`;
-    if (row.outcome === 'success')
-      this.#log.add('info', 'migrated', `${what} moved in ${(row.pauseMs ?? 0).toFixed(1)} ms.`, row.sessionId);
-    else
-      this.#log.add(
-        row.outcome === 'error_fatal' ? 'error' : 'warn',
-        `migration_${row.outcome}`,
-        `${what} did not move: ${row.reason ?? 'no reason given'}.`,
-        row.sessionId,
-      );
+    const { level, code, message } = settledEntry(row);
+    this.#log.add(level, code, message, row.sessionId);
   }
 
   #sample(): void {

@@ -1,0 +1,15 @@
+/** What the event log says of a transfer that has come to its end. */
+import type { LogEntry, TransferRow } from '../contract/index.ts';
+
+/** Of a settled transfer. */
+export function settledEntry(row: TransferRow): Pick<LogEntry, 'level' | 'code' | 'message'> {
+  const what = `Session ${row.sessionId} (${row.fromEndpoint} to ${row.toEndpoint})`;
+  if (row.outcome === 'success') {
+    return { level: 'info', code: 'migrated', message: `${what} moved in ${(row.pauseMs ?? 0).toFixed(1)} ms.` };
+  }
+  return {
+    level: row.outcome === 'error_fatal' ? 'error' : 'warn',
+    code: `migration_${row.outcome ?? 'unsettled'}`,
+    message: `${what} did not move: ${row.reason ?? 'no reason given'}.`,
+  };
+}
