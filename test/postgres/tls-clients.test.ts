@@ -6,9 +6,9 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import postgres from 'postgres';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SettingsInput } from '../../core/contract/index.ts';
-import { TestAuthority, useFolder } from '../support/certificates.ts';
+import { encrypting, useClientTls } from '../support/client-tls.ts';
 import { useCluster } from '../support/cluster.ts';
 import { move, serverPort } from '../support/migration.ts';
 import { describeWithProgram, runProgram, type ProgramResult } from '../support/programs.ts';
@@ -16,26 +16,11 @@ import { startYard, useYard, type Yard } from '../support/yard.ts';
 
 const a = useCluster({ name: 'a' });
 const b = useCluster({ name: 'b' });
-const folder = useFolder();
-let authority: TestAuthority;
-const files = { authority: '', foreign: '', certificate: '', key: '' };
-
-beforeAll(async () => {
-  authority = await TestAuthority.make('tests');
-  const issued = await authority.issue({ name: 'localhost', alternatives: ['localhost', '*.localhost', '127.0.0.1'] });
-  files.authority = await folder.write('authority.pem', authority.certificate);
-  files.foreign = await folder.write('foreign.pem', (await TestAuthority.make('somebody else')).certificate);
-  files.certificate = await folder.write('server.pem', issued.certificate);
-  files.key = await folder.write('server.key', issued.key);
-});
-
-const encrypting = (clients: 'allow' | 'require'): SettingsInput => ({
-  tls: { clients, certificate: { kind: 'files', certificate: files.certificate, key: files.key } },
-});
+const files = useClientTls();
 
 const yard = useYard(() => ({
   endpoints: { 'ep-a': a().url(), 'ep-b': b().url() },
-  options: { settings: encrypting('allow') },
+  options: { settings: encrypting('allow', files) },
 }));
 
 async function guarded(settings: SettingsInput): Promise<Yard> {
@@ -53,7 +38,7 @@ describeWithProgram('psql', 'psql', (psql) => {
   const ENCRYPTED = /^You are connected[^]*SSL connection \(protocol: TLSv1\.3[^]*\n42\n$/;
   const REFUSED = 'FATAL:  connections without encryption are not accepted here';
   const here = 'host=127.0.0.1';
-  const rootCert = (): string => `sslrootcert=${files.authority}`;
+  const rootCert = (): string => `sslrootcert=${files.authorityFile}`;
 
   /** What psql says: on standard output when it came in, on standard error otherwise. */
   type Row = [words: () => string, off: RegExp | string, allow: RegExp | string, require: RegExp | string];
@@ -71,7 +56,7 @@ describeWithProgram('psql', 'psql', (psql) => {
       ENCRYPTED,
     ],
     'verify-ca with another authority': [
-      () => `${here} sslmode=verify-ca sslrootcert=${files.foreign}`,
+      () => `${here} sslmode=verify-ca sslrootcert=${files.foreignFile}`,
       NO_TLS,
       'certificate verify failed',
       'certificate verify failed',
@@ -94,7 +79,7 @@ describeWithProgram('psql', 'psql', (psql) => {
 
   describe.each(['off', 'allow', 'require'] as const)('TLS for clients: %s', (mode) => {
     it.each(Object.entries(rows))('sslmode=%s', async (_, [words, off, allow, require]) => {
-      const at = mode === 'allow' ? yard() : await guarded(mode === 'off' ? {} : encrypting('require'));
+      const at = mode === 'allow' ? yard() : await guarded(mode === 'off' ? {} : encrypting('require', files));
       const expected = { off, allow, require }[mode];
       const { code, stdout, stderr } = await run(at, words());
       if (typeof expected === 'string') {
@@ -109,7 +94,7 @@ describeWithProgram('psql', 'psql', (psql) => {
   });
 
   it('hears what to do when it comes in clear and must not', async () => {
-    const { stderr } = await run(await guarded(encrypting('require')), `${here} sslmode=disable`);
+    const { stderr } = await run(await guarded(encrypting('require', files)), `${here} sslmode=disable`);
     expect(stderr).toMatch(/HINT: {2}.*sslmode=require/);
   });
 
@@ -156,7 +141,7 @@ describe('node-postgres', () => {
       port: yard().port,
       user: 'postgres',
       database: 'ep-a/postgres',
-      ssl: { ca: authority.certificate },
+      ssl: { ca: files.ca },
       ...more,
     });
     client.on('error', () => undefined);
@@ -166,7 +151,7 @@ describe('node-postgres', () => {
   };
 
   it('shows as encrypted, with its version of TLS', async () => {
-    const client = await connect({ application_name: 'encrypted', ssl: { ca: authority.certificate, maxVersion: 'TLSv1.2' } });
+    const client = await connect({ application_name: 'encrypted', ssl: { ca: files.ca, maxVersion: 'TLSv1.2' } });
     await client.query('select 1');
     const row = (await yard().sessions()).find(({ application }) => application === 'encrypted');
     expect(row).toMatchObject({ tls: 'TLSv1.2', clientAddress: '127.0.0.1' });
@@ -235,7 +220,7 @@ describe('postgres.js', () => {
       port: yard().port,
       user: 'postgres',
       database: 'ep-a/postgres',
-      ssl: { ca: authority.certificate },
+      ssl: { ca: files.ca },
       max: 1,
     });
     onTestFinished(() => sql.end());

@@ -1,4 +1,4 @@
-/** PostgreSQL's own client programs, where the machine has them: psql, pgbench. The npm servers come without. */
+/** Client programs, where the machine has them: PostgreSQL's own (the npm servers come without), openssl. */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -21,7 +21,7 @@ export interface ProgramOptions {
 }
 
 /** The programs that tests use. */
-export type ProgramName = 'psql' | 'pgbench' | 'pg_isready' | 'pg_receivewal' | 'pg_recvlogical' | 'pg_basebackup';
+export type ProgramName = 'psql' | 'pgbench' | 'pg_isready' | 'pg_receivewal' | 'pg_recvlogical' | 'pg_basebackup' | 'openssl';
 
 /** Full path of a client program on PATH or in Debian's /usr/lib/postgresql/<newest>/bin; null when there is none. */
 export function findProgram(name: ProgramName): string | null {
@@ -33,7 +33,7 @@ export function findProgram(name: ProgramName): string | null {
 /** A suite that needs a client program; where there is none it is skipped, and the output says so and why. */
 export function describeWithProgram(name: ProgramName, title: string, suite: (program: string) => void): void {
   const program = findProgram(name);
-  const missing = `this machine has no ${name} (Debian: apt-get install postgresql-client postgresql-contrib)`;
+  const missing = `this machine has no ${name} (Debian: apt-get install ${name === 'openssl' ? name : 'postgresql-client postgresql-contrib'})`;
   if (program === null) process.stderr.write(`\n*** SKIPPED: ${title}: ${missing} ***\n`);
   describe.skipIf(program === null)(`${title}${program === null ? ` (SKIPPED: ${missing})` : ''}`, () => {
     suite(program ?? name);
