@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import pg from 'pg';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { PoolRow } from '../../core/contract/index.ts';
 import { TestAuthority, useFolder, type Issued } from '../support/certificates.ts';
 import { move } from '../support/migration.ts';
 import { startLookout } from '../support/tls-relay.ts';
@@ -68,6 +69,16 @@ async function encryption(session: pg.Client): Promise<unknown> {
   return rows[0];
 }
 
+async function securePool(): Promise<PoolRow | undefined> {
+  return (await yard().snapshot()).pools.find(({ backend }) => backend === `127.0.0.1:${secure().port}`);
+}
+
+/** No server connection is in use any more. */
+async function everythingIdle(): Promise<void> {
+  const idle = async (): Promise<boolean> => (await yard().snapshot()).pools.every(({ active, resetting }) => active + resetting === 0);
+  await expect.poll(idle, { timeout: 10_000 }).toBe(true);
+}
+
 describe('a session on a server with TLS', () => {
   it('is encrypted, and the console and the test of the endpoint say so', async () => {
     const session = await client('mutual');
@@ -101,8 +112,7 @@ describe('a session on a server with TLS', () => {
       const session = await client('changing');
       pids.push((await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid);
       await session.end();
-      const idle = async (): Promise<boolean> => (await yard().snapshot()).pools.every(({ active, resetting }) => active + resetting === 0);
-      await expect.poll(idle, { timeout: 10_000 }).toBe(true);
+      await everythingIdle();
     }
     // The third may have the first one's again: it was opened the same way.
     expect(new Set(pids).size).toBe(2);
@@ -162,6 +172,35 @@ describe('a session on a server with TLS', () => {
     await writer.until('Z');
     expect(wireRows(await writer.query('SELECT count(*), sum(length(line)) FROM heap'))).toEqual([['40', String(40 * 999_999)]]);
   }, 60_000);
+
+  it('answers a client that sent its query and closed its half, and keeps the server connection for the next', async () => {
+    const { client: session } = await WireClient.start(yard().port, { user: 'mover', database: 'secure/postgres' });
+    onTestFinished(() => session.destroy());
+    session.write(message('Q', cstring("SELECT 'late', pg_backend_pid(), pg_sleep(0.2)")));
+    const logged = secure().log().length;
+    session.halfClose();
+    const [answer] = wireRows(await session.until('Z'));
+    expect(answer?.[0]).toBe('late');
+    await session.closed();
+    await everythingIdle();
+    const { client: next } = await WireClient.start(yard().port, { user: 'mover', database: 'secure/postgres' });
+    onTestFinished(() => next.destroy());
+    expect(wireRows(await next.query('SELECT pg_backend_pid()'))).toEqual([[answer?.[1]]]);
+    expect(secure().log().slice(logged)).not.toMatch(/Connection reset|Broken pipe|unexpected EOF|SSL error/i);
+  });
+
+  it('is not given a server connection that the server has ended meanwhile', async () => {
+    const session = await client('secure');
+    await session.end();
+    await everythingIdle();
+    expect((await securePool())?.idle).toBeGreaterThan(0);
+    const admin = new pg.Client({ connectionString: secure().url() });
+    await admin.connect();
+    await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'mover'");
+    await admin.end();
+    await expect.poll(async () => (await securePool())?.idle, { timeout: 10_000 }).toBe(0);
+    expect(await encryption(await client('secure'))).toMatchObject({ ssl: true });
+  });
 
   it('tells its client when the server is stopped, and when it crashes; and works again after', async () => {
     for (const end of ['down', 'kill'] as const) {
