@@ -10,13 +10,17 @@ const python = '/usr/bin/python3';
 const libpqModes = ['disable', 'prefer', 'require', 'verify-full'];
 const libpq = { sslModes: libpqModes, channelBinding: true };
 
+const libpqHow =
+  '`host=localhost port=6432 user=me dbname=ep-a/app`, or `options=endpoint=ep-a`; TLS: `sslmode=verify-full sslrootcert=FILE`, or without a word about the endpoint `host=ep-a.localhost`';
+
 /**
- * `prepare(folder)` returns `{command, args, env}`, or `{missing}`: what to install and why it is not here. `sslModes` are those it has.
+ * `how` is what a user has to write. `prepare(folder)` returns `{command, args, env}`, or `{missing}`: what to install and why it is not here. `sslModes` are those it has.
  */
 export const clients = [
   {
     ...libpq,
     name: 'psql',
+    how: libpqHow,
     endsInSilence: true,
     prepare: () => {
       const psql = which('psql');
@@ -36,12 +40,14 @@ export const clients = [
   {
     ...libpq,
     name: 'libpq 18, direct TLS',
+    how: 'as libpq, and `sslnegotiation=direct`: one round trip less',
     tlsOnly: true,
     sslModes: ['require', 'verify-full'],
     prepare: (folder) => newLibpq(folder, { PGSSLNEGOTIATION: 'direct' }),
   },
   {
     name: 'node-postgres',
+    how: "`new Client({ host: 'localhost', port: 6432, user: 'me', database: 'ep-a/app', ssl: { ca: readFileSync(FILE) } })`",
     remark: 'its cancel request travels in clear even when the session uses TLS; the proxy takes it all the same.',
     sslModes: ['disable', 'require', 'verify-full'],
     channelBinding: true,
@@ -49,18 +55,36 @@ export const clients = [
   },
   {
     name: 'postgres.js',
+    how: "`postgres({ host: 'localhost', port: 6432, user: 'me', database: 'ep-a/app', ssl: { ca: readFileSync(FILE) } })`; `connection: { options: 'endpoint=ep-a' }` works as well",
     remark:
       'a COPY out of more than 16 kB that arrives at once leaves its socket paused, and the next query waits for ever (7 of 20 runs straight to PostgreSQL); smaller ones were tried.',
     sslModes: libpqModes,
     channelBinding: false,
     prepare: () => ({ command: process.execPath, args: [path.join(programs, 'postgres-js.mjs')], env: {} }),
   },
-  { ...libpq, name: 'psycopg 2', prepare: () => pythonProgram('psycopg2', 'python3-psycopg2', 'psycopg2_client.py') },
-  { ...libpq, name: 'psycopg 3', prepare: () => pythonProgram('psycopg', 'python3-psycopg', 'psycopg3_client.py') },
-  { name: 'JDBC', sslModes: libpqModes, channelBinding: false, prepare: jdbc },
+  {
+    ...libpq,
+    name: 'psycopg 2',
+    how: 'the words of libpq, as keywords of `connect()`',
+    prepare: () => pythonProgram('psycopg2', 'python3-psycopg2', 'psycopg2_client.py'),
+  },
+  {
+    ...libpq,
+    name: 'psycopg 3',
+    how: 'the words of libpq, as keywords of `connect()`',
+    prepare: () => pythonProgram('psycopg', 'python3-psycopg', 'psycopg3_client.py'),
+  },
+  {
+    name: 'JDBC',
+    how: '`jdbc:postgresql://localhost:6432/ep-a%2Fapp?user=me`, or `…/app?options=endpoint%3Dep-a`; TLS: `&sslmode=verify-full&sslrootcert=FILE`',
+    sslModes: libpqModes,
+    channelBinding: false,
+    prepare: jdbc,
+  },
   {
     ...libpq,
     name: 'Perl DBI',
+    how: '`DBI->connect("dbi:Pg:host=localhost;port=6432;dbname=ep-a/app", "me")`, with the words of libpq',
     prepare: () => {
       const perl = which('perl');
       if (perl === null || !succeeds(perl, ['-MDBD::Pg', '-e', '1'])) return missing('libdbd-pg-perl', 'Perl has no DBD::Pg');
