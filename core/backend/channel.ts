@@ -51,7 +51,7 @@ const NO = 0x4e;
 const ERROR = 0x45;
 
 /**
- * Opens a connection. Rejects with `DialFailure` (`unreachable`, `tls`, `no_tls`, `tls_file`, `protocol`) or the signal's reason; nothing is left open then. A
+ * Opens a connection. Rejects with `DialFailure` (`unreachable`, `tls`, `certificate`, `no_tls`, `tls_file`, `protocol`) or the signal's reason; nothing is left open then. A
  * Unix socket is never encrypted, as in libpq.
  */
 export async function openChannel(backend: BackendAddress, options: ChannelOptions): Promise<Channel> {
@@ -135,7 +135,7 @@ async function encrypt(socket: net.Socket, backend: BackendAddress, options: Cha
   try {
     await once(secure, 'secureConnect', options.signal, (error) => {
       const { message, hint } = explainTls(error, backend.id, host, options.tls);
-      return new DialFailure('tls', message, hint);
+      return new DialFailure(isRejected(secure, error) ? 'certificate' : 'tls', message, hint);
     });
     if (options.tls.direct && secure.alpnProtocol !== PROTOCOL_NAME) {
       throw new DialFailure('tls', `${backend.id} speaks TLS, but not for PostgreSQL`, 'Is a PostgreSQL server listening there?');
@@ -155,6 +155,13 @@ async function encrypt(socket: net.Socket, backend: BackendAddress, options: Cha
       certificateHash: certificate === undefined ? null : tlsServerEndPoint(certificate),
     },
   };
+}
+
+/** Whether the handshake went well but for what the server's certificate says. */
+function isRejected(secure: tls.TLSSocket, error: NodeJS.ErrnoException): boolean {
+  // Null until Node has looked at it, whatever the types say.
+  const verdict: unknown = secure.authorizationError;
+  return (verdict !== null && verdict !== undefined) || error.code === 'ERR_TLS_CERT_ALTNAME_INVALID';
 }
 
 /** What `event` brings. Rejects with `failed(error)` when the socket fails or closes first, and with the signal's reason. */

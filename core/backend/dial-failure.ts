@@ -3,12 +3,13 @@ import type { AuthFailureCode } from '../auth/failure.ts';
 import type { ErrorFields } from '../wire/errors.ts';
 
 /**
- * `tls`: the handshake failed; `no_tls`: the server has none, and it is asked for; `tls_file`: a file that TLS needs cannot be used.
+ * `tls`: the handshake failed; `certificate`: the server's is not accepted; `no_tls`: the server has none, and it is asked for; `tls_file`: a file that TLS needs cannot be used.
  * `fields` is the server's own error, when it sent one; `code` says why the proxy itself gave up an
  * authentication.
  */
 export class DialFailure extends Error {
-  readonly kind: 'unreachable' | 'silent' | 'tls' | 'no_tls' | 'tls_file' | 'refused' | 'authentication' | 'protocol' | 'aborted';
+  readonly kind:
+    'unreachable' | 'silent' | 'tls' | 'certificate' | 'no_tls' | 'tls_file' | 'refused' | 'authentication' | 'protocol' | 'aborted';
   readonly hint: string | null;
   readonly fields: ErrorFields | null;
   readonly code: AuthFailureCode | null;

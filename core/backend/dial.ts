@@ -1,39 +1,19 @@
 /** Opens a connection to a backend and logs in. */
-import type net from 'node:net';
-import { explainAuthentication } from '../auth/assistant.ts';
-import { AuthFailure, BackendAuth } from '../auth/backend-auth.ts';
-import type { Credential } from '../auth/credential.ts';
-import type { BackendTls } from '../tls/backend-tls.ts';
+import { AuthFailure } from '../auth/failure.ts';
 import { explainTls } from '../tls/tls-failure.ts';
-import { Server } from '../wire/codes.ts';
-import { readErrorFields, type ErrorFields } from '../wire/errors.ts';
-import { MessageReader, ProtocolViolation } from '../wire/message-reader.ts';
-import { startupMessage } from '../wire/messages.ts';
+import { ProtocolViolation } from '../wire/message-reader.ts';
 import { openChannel, type BackendAddress, type Channel, type Encryption } from './channel.ts';
 import { DialFailure } from './dial-failure.ts';
-import { passwordPlace, type PasswordFile } from './passfile.ts';
-import { ServerConnection } from './server-connection.ts';
+import { LoginDialogue } from './login-dialogue.ts';
+import type { Login } from './login.ts';
+import type { PasswordFile } from './passfile.ts';
+import type { ServerConnection } from './server-connection.ts';
 
 export { DialFailure } from './dial-failure.ts';
-
-/** Who logs in where. */
-export interface Login {
-  readonly backend: BackendAddress;
-  readonly tls: BackendTls;
-  readonly database: string;
-  readonly role: string;
-  readonly credential: Credential;
-  /** Further startup parameters (application_name, options, …), without user and database. */
-  readonly startup: ReadonlyMap<string, string>;
-}
+export { startupKey, type Login } from './login.ts';
 
 /** How long connecting and logging in may take together, by default. */
 export const DIAL_DEADLINE_MS = 5_000;
-
-/** The identity of a set of startup parameters, independent of their order. */
-export function startupKey(startup: ReadonlyMap<string, string>): string {
-  return JSON.stringify([...startup].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
-}
 
 /** `signal` aborts the login; `passwordFile` is asked when the login's credential does not do. */
 export interface DialOptions {
@@ -97,7 +77,7 @@ async function attempt(login: Login, encryption: Encryption, limit: DialLimit, p
     });
   } catch (error) {
     const failure = asFailure(error);
-    return { failure, encrypted: encryption !== 'none', otherMayDo: failure.kind === 'tls' };
+    return { failure, encrypted: encryption !== 'none', otherMayDo: failure.kind === 'tls' || failure.kind === 'certificate' };
   }
   const dialogue = new LoginDialogue(login, channel, passwordFile);
   try {
@@ -115,7 +95,7 @@ async function attempt(login: Login, encryption: Encryption, limit: DialLimit, p
 /** Of two failures the one that says more: that there is no line in pg_hba.conf, or no handshake, may be for the other's sake only. */
 function moreTelling(first: DialFailure, second: DialFailure, encrypted: boolean): DialFailure {
   if (second.kind === 'aborted') return second;
-  const saysLittle = ({ kind, fields }: DialFailure): boolean => kind === 'tls' || fields?.sqlState === '28000';
+  const saysLittle = ({ kind, fields }: DialFailure): boolean => kind === 'tls' || kind === 'certificate' || fields?.sqlState === '28000';
   if (!saysLittle(first) || second.kind === 'no_tls') return first;
   if (!saysLittle(second)) return second;
   const message = `${first.message}; ${encrypted ? 'with' : 'without'} TLS: ${second.fields?.message ?? second.message}`;
@@ -226,124 +206,4 @@ function asFailure(error: unknown): DialFailure {
     return new DialFailure('protocol', `the server's answer is not PostgreSQL's protocol: ${error.message}`);
   }
   return new DialFailure('protocol', error instanceof Error ? error.message : String(error));
-}
-
-/** The server's side of a login, message by message. */
-class LoginDialogue {
-  readonly #login: Login;
-  readonly #channel: Channel;
-  readonly #socket: net.Socket;
-  readonly #reader = new MessageReader(1024 * 1024);
-  readonly #auth: BackendAuth;
-  readonly #parameters = new Map<string, string>();
-  #pid = 0;
-  #secret: Buffer = Buffer.alloc(0);
-  /** The server has let the role in; what it says against the login from then on has other reasons. */
-  isAccepted = false;
-  #turn: Promise<(() => ServerConnection) | null> = Promise.resolve(null);
-
-  constructor(login: Login, channel: Channel, passwordFile: PasswordFile | null) {
-    this.#login = login;
-    this.#channel = channel;
-    this.#socket = channel.socket;
-    this.#auth = new BackendAuth(login.role, login.credential, {
-      backend: login.backend.id,
-      certificateHash: channel.tls?.certificateHash ?? null,
-      otherPassword: async () =>
-        (await passwordFile?.find({ ...passwordPlace(login.backend), database: login.database, role: login.role })) ?? null,
-    });
-  }
-
-  /** Sends the startup packet. */
-  begin(): void {
-    const { role, database, startup } = this.#login;
-    this.#socket.write(startupMessage(new Map([['user', role], ['database', database], ...startup])));
-  }
-
-  /** Takes bytes; resolves to a maker of the connection once the server is ready, else to null. */
-  push(chunk: Buffer): Promise<(() => ServerConnection) | null> {
-    this.#turn = this.#turn.then(() => {
-      this.#reader.push(chunk);
-      return this.#consume();
-    });
-    return this.#turn;
-  }
-
-  async #consume(): Promise<(() => ServerConnection) | null> {
-    for (let message = this.#reader.next(); message !== null; message = this.#reader.next()) {
-      switch (message.type) {
-        case Server.Authentication: {
-          const reply = await this.#auth.next(message.body);
-          if (reply !== null && !this.#socket.destroyed) this.#socket.write(reply);
-          this.isAccepted ||= message.body.readInt32BE(0) === 0;
-          break;
-        }
-        case Server.ParameterStatus: {
-          const [name = '', value = ''] = message.body.toString('utf8').split('\0');
-          this.#parameters.set(name, value);
-          break;
-        }
-        case Server.BackendKeyData:
-          this.#pid = message.body.readInt32BE(0);
-          this.#secret = Buffer.from(message.body.subarray(4));
-          break;
-        case Server.ErrorResponse:
-          throw this.#refusal(readErrorFields(message.body));
-        case Server.ReadyForQuery:
-          return () => this.#connection();
-        case Server.NoticeResponse:
-        case Server.NegotiateProtocolVersion:
-          break;
-        default:
-          throw new ProtocolViolation(`unexpected message ${JSON.stringify(String.fromCharCode(message.type))} during the login`);
-      }
-    }
-    return null;
-  }
-
-  #refusal(fields: ErrorFields): DialFailure {
-    const { backend, role, credential } = this.#login;
-    if (!fields.sqlState.startsWith('28')) {
-      return new DialFailure('refused', `${backend.id} refused the login: ${fields.message}`, fields.hint ?? null, fields);
-    }
-    const { message, hint } = explainAuthentication({
-      problem: 'refused',
-      backend: backend.id,
-      role,
-      has: credential.kind,
-      sqlState: fields.sqlState,
-      words: fields.message,
-    });
-    return new DialFailure('authentication', message, tlsHint(fields, this.#login.tls, this.#channel.tls !== null) ?? hint, fields);
-  }
-
-  #connection(): ServerConnection {
-    const { backend, tls, database, role, startup } = this.#login;
-    return new ServerConnection(this.#channel, {
-      backend,
-      tls,
-      database,
-      role,
-      startupKey: startupKey(startup),
-      pid: this.#pid,
-      secret: this.#secret,
-      parameters: this.#parameters,
-      rest: this.#reader.takeRest(),
-    });
-  }
-}
-
-/** What to do about a refusal that has to do with encryption, as far as its English words tell. */
-function tlsHint({ sqlState, message }: ErrorFields, { mode }: BackendTls, encrypted: boolean): string | null {
-  if (sqlState !== '28000') return null;
-  if (/client certificate/.test(message)) {
-    return 'Add sslmode=require (or stronger), sslcert=… and sslkey=… to the URL of the endpoint: that server asks for a client certificate.';
-  }
-  if (!encrypted && mode === 'disable' && /no encryption|SSL off/.test(message)) {
-    return 'pg_hba.conf of that server may let this role in over TLS only: use sslmode=prefer or require in the URL of the endpoint.';
-  }
-  if (encrypted && mode !== 'prefer' && /SSL (encryption|on)/.test(message)) {
-    return 'pg_hba.conf of that server may let this role in without TLS only: use sslmode=prefer or disable in the URL of the endpoint.';
-  }
-  return null;
 }

@@ -1,7 +1,24 @@
 /** Who logs in at an endpoint's backend, and how a session's database translates when it moves. */
 import { backendId, dialAddress, type EndpointSpec } from '../endpoints/map.ts';
+import type { BackendTls } from '../tls/backend-tls.ts';
+import type { BackendAddress } from './channel.ts';
 import { credentialAt, NO_CREDENTIAL, type Credential } from './credential.ts';
-import type { Login } from './dial.ts';
+
+/** Who logs in where. */
+export interface Login {
+  readonly backend: BackendAddress;
+  readonly tls: BackendTls;
+  readonly database: string;
+  readonly role: string;
+  readonly credential: Credential;
+  /** Further startup parameters (application_name, options, …), without user and database. */
+  readonly startup: ReadonlyMap<string, string>;
+}
+
+/** The identity of a set of startup parameters, independent of their order. */
+export function startupKey(startup: ReadonlyMap<string, string>): string {
+  return JSON.stringify([...startup].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+}
 
 /**
  * The login of a client at an endpoint, as the endpoint's role when it names one (like PgBouncer's `user=`), else under the

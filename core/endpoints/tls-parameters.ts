@@ -2,7 +2,7 @@
 import { CallError } from '../contract/index.ts';
 import { PREFER_TLS, tlsModes, type BackendTls, type TlsMode } from '../tls/backend-tls.ts';
 
-const names = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation']);
+const names = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'channel_binding']);
 
 export function isTlsParameter(name: string): boolean {
   return names.has(name);
@@ -26,17 +26,25 @@ export function parseTlsParameters(parameters: URLSearchParams): BackendTls {
       'A client certificate needs both.',
     );
   }
-  return { mode, rootCert, cert, key, direct: isDirect(parameters.get('sslnegotiation') ?? 'postgres', mode) };
+  return {
+    mode,
+    rootCert,
+    cert,
+    key,
+    direct: isDirect(parameters.get('sslnegotiation') ?? 'postgres', mode),
+    channelBinding: bindingOf(parameters.get('channel_binding') ?? PREFER_TLS.channelBinding),
+  };
 }
 
 /** The same as the end of a URL, `?` included; empty for the defaults. Slashes stay readable: they are legal in a query. */
-export function formatTlsParameters({ mode, rootCert, cert, key, direct }: BackendTls): string {
+export function formatTlsParameters({ mode, rootCert, cert, key, direct, channelBinding }: BackendTls): string {
   const said: [string, string | null][] = [
     ['sslmode', mode === PREFER_TLS.mode ? null : mode],
     ['sslrootcert', rootCert],
     ['sslcert', cert],
     ['sslkey', key],
     ['sslnegotiation', direct ? 'direct' : null],
+    ['channel_binding', channelBinding === PREFER_TLS.channelBinding ? null : channelBinding],
   ];
   const parts = said.flatMap(([name, value]) => (value === null ? [] : [`${name}=${encodeURIComponent(value).replaceAll('%2F', '/')}`]));
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
@@ -53,6 +61,11 @@ function isDirect(value: string, mode: TlsMode): boolean {
   if (value !== 'direct') throw invalid(`"${value}" is not an sslnegotiation.`, 'libpq knows postgres and direct.');
   if (mode !== 'disable' && mode !== 'allow' && mode !== 'prefer') return true;
   throw invalid(`sslmode=${mode} may not be used with sslnegotiation=direct.`, 'Use sslmode=require, verify-ca or verify-full.');
+}
+
+function bindingOf(value: string): BackendTls['channelBinding'] {
+  if (value === 'disable' || value === 'prefer' || value === 'require') return value;
+  throw invalid(`"${value}" is not a channel_binding.`, 'libpq knows disable, prefer and require.');
 }
 
 function fileOf(parameters: URLSearchParams, name: string): string | null {

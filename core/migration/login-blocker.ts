@@ -5,6 +5,15 @@ import { block } from './dialect.ts';
 
 /** The finding for a failed login; null when the failure says nothing about the login (a server that is down, say). */
 export function loginBlocker(error: unknown): Finding | null {
-  if (!(error instanceof DialFailure) || error.kind !== 'authentication') return null;
-  return block(error.code ?? 'login_refused', error.message, error.hint);
+  if (!(error instanceof DialFailure)) return null;
+  switch (error.kind) {
+    case 'authentication':
+      return block(error.code ?? 'login_refused', error.message, error.hint);
+    case 'certificate':
+    case 'no_tls':
+    case 'tls_file':
+      return block('encryption', error.message, error.hint);
+    default:
+      return null;
+  }
 }

@@ -25,14 +25,16 @@ export interface BackendTls {
   readonly key: string | null;
   /** Whether the connection begins with TLS at once (`sslnegotiation=direct`, PostgreSQL 17 and later). */
   readonly direct: boolean;
+  /** Whether a SCRAM login is tied to the TLS connection: if the server can, by default. */
+  readonly channelBinding: 'disable' | 'prefer' | 'require';
 }
 
 /** libpq's default: encrypted if the server can. */
-export const PREFER_TLS: BackendTls = { mode: 'prefer', rootCert: null, cert: null, key: null, direct: false };
+export const PREFER_TLS: BackendTls = { mode: 'prefer', rootCert: null, cert: null, key: null, direct: false, channelBinding: 'prefer' };
 
 /** Equal for equal settings: for the keys of maps. */
-export function tlsKey({ mode, rootCert, cert, key, direct }: BackendTls): string {
-  return JSON.stringify([mode, rootCert, cert, key, direct]);
+export function tlsKey({ mode, rootCert, cert, key, direct, channelBinding }: BackendTls): string {
+  return JSON.stringify([mode, rootCert, cert, key, direct, channelBinding]);
 }
 
 /** A file that TLS needs cannot be used; message (no period at its end) and hint are for the user. */

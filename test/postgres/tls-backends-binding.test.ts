@@ -22,10 +22,13 @@ beforeAll(async () => {
   impostors = await authority.issue({ name: 'localhost' });
 });
 
-const server = useTlsCluster(() => ({ server: certificate, hba: ['hostssl all bound 127.0.0.1/32 scram-sha-256'] }));
+const server = useTlsCluster(() => ({
+  server: certificate,
+  hba: ['host all bound 127.0.0.1/32 scram-sha-256', 'hostssl all clear 127.0.0.1/32 password', 'hostssl all trusted 127.0.0.1/32 trust'],
+}));
 
 beforeAll(async () => {
-  await asSuperuser(`CREATE ROLE bound LOGIN PASSWORD '${PASSWORD}'`);
+  for (const role of ['bound', 'clear', 'trusted']) await asSuperuser(`CREATE ROLE ${role} LOGIN PASSWORD '${PASSWORD}'`);
 });
 
 async function asSuperuser(sql: string): Promise<Record<string, unknown>[]> {
@@ -39,11 +42,11 @@ async function asSuperuser(sql: string): Promise<Record<string, unknown>[]> {
 }
 
 /** Logs in over TLS without looking at the certificate; answers whether that went well, or the server's words. */
-async function login(port: number, credential?: Credential): Promise<string> {
+async function login(port: number, credential?: Credential, role = 'bound', query = 'sslmode=require'): Promise<string> {
   const password = credential === undefined ? `:${encodeURIComponent(PASSWORD)}` : '';
-  const spec = { id: 'e', ...parseBackendUrl(`postgresql://bound${password}@127.0.0.1:${port}/postgres?sslmode=require`) };
+  const spec = { id: 'e', ...parseBackendUrl(`postgresql://${role}${password}@127.0.0.1:${port}/postgres?${query}`) };
   try {
-    const connection = await dial(loginFor(spec, 'bound', 'postgres', new Map(), credential), { deadlineMs: 20_000 });
+    const connection = await dial(loginFor(spec, role, 'postgres', new Map(), credential), { deadlineMs: 20_000 });
     connection.end();
     return 'in';
   } catch (error) {
@@ -83,6 +86,20 @@ it('holds for keys captured from a client, too', async () => {
   const keys: Credential = { kind: 'scram-keys', salt, iterations, ...(await scramKeys(PASSWORD, salt, iterations)) };
   expect(await login(server().port, keys)).toBe('in');
   expect(await login((await between()).port, keys)).toBe('SCRAM channel binding check failed');
+});
+
+it('can be required: then nothing else is taken part in', async () => {
+  const required = async (role: string, query = 'sslmode=require'): Promise<string> =>
+    login(server().port, undefined, role, `${query}&channel_binding=require`);
+  expect(await required('bound')).toBe('in');
+  expect(await required('bound', 'sslmode=prefer')).toBe('in');
+  expect(await required('bound', 'sslmode=disable')).toMatch(/requires channel binding, and .* is not connected over TLS/);
+  expect(await required('clear')).toMatch(/requires channel binding, and .* asks for a login without it/);
+  expect(await required('trusted')).toMatch(/requires channel binding, and .* asks for a login without it/);
+});
+
+it('can be left out: then whoever sits in between is not noticed', async () => {
+  expect(await login((await between()).port, undefined, 'bound', 'sslmode=require&channel_binding=disable')).toBe('in');
 });
 
 it.each(['SHA-384', 'SHA-512'] as const)('binds by the hash that the certificate is signed with: %s', async (hash) => {

@@ -195,37 +195,49 @@ describe('a backend that cannot be used', () => {
   const root = (): Words => ({ user: 'anyway', sslmode: 'verify-full', sslrootcert: folder.path('root.pem') });
 
   it.each<[string, () => Words, string, RegExp, RegExp]>([
-    ['has no TLS', () => at('off', { user: 'anyway', sslmode: 'require' }), 'no_tls', /has no TLS, and the endpoint asks for it/, /ssl = on/],
-    ['vouches for itself', () => at('selfSigned', root()), 'tls', /is signed by itself, and is not in ".*root\.pem"/, /sslrootcert=/],
+    [
+      'has no TLS',
+      () => at('off', { user: 'anyway', sslmode: 'require' }),
+      'no_tls',
+      /has no TLS, and the endpoint asks for it/,
+      /ssl = on/,
+    ],
+    [
+      'vouches for itself',
+      () => at('selfSigned', root()),
+      'certificate',
+      /is signed by itself, and is not in ".*root\.pem"/,
+      /sslrootcert=/,
+    ],
     [
       'comes from another authority',
       () => at('good', { ...root(), sslrootcert: folder.path('strangers.pem') }),
-      'tls',
+      'certificate',
       /comes from an authority that is not in ".*strangers\.pem"/,
       /sslrootcert=/,
     ],
     [
       'is not trusted by this machine',
       () => at('good', { user: 'anyway', sslrootcert: 'system' }),
-      'tls',
+      'certificate',
       /comes from an authority that is not in the authorities that this machine trusts/,
       /sslrootcert=/,
     ],
     [
       'has another name',
       () => at('elsewhere', { ...root(), host: 'localhost' }),
-      'tls',
+      'certificate',
       /is made out to another name than localhost \(elsewhere\.test, 192\.0\.2\.1\)/,
       /sslmode=verify-ca, which does not look at names/,
     ],
     [
       'has another address',
       () => at('elsewhere', root()),
-      'tls',
+      'certificate',
       /is made out to another name than 127\.0\.0\.1 \(192\.0\.2\.1\)/,
       /verify-ca/,
     ],
-    ['has expired', () => at('expired', root()), 'tls', /has expired/, /new certificate/],
+    ['has expired', () => at('expired', root()), 'certificate', /has expired/, /new certificate/],
     [
       'is without a root file',
       () => at('good', { user: 'anyway', sslmode: 'verify-ca' }),

@@ -88,6 +88,16 @@ describe('the answer to the request for encryption', () => {
   });
 });
 
+describe('a login', () => {
+  it('that the server ends without having accepted it is none', async () => {
+    const parameter = Buffer.from('S\0\0\0\x0bname\0x\0', 'latin1');
+    for (const words of [READY, Buffer.concat([parameter, READY]), Buffer.concat([AUTHENTICATION_OK, AUTHENTICATION_OK, READY])]) {
+      const { port } = await serve((socket) => socket.once('data', () => socket.write(words)));
+      expect((await failure(port, 'sslmode=disable')).kind).toBe('protocol');
+    }
+  });
+});
+
 describe('a handshake', () => {
   /** Answers yes and goes on with TLS. */
   function secure(socket: net.Socket, options: tls.TLSSocketOptions = {}): tls.TLSSocket {

@@ -61,6 +61,7 @@ describe('parseBackendUrl', () => {
     ['postgresql://h/d?sslkey=/k.pem', 'invalid_url', /sslkey without sslcert/],
     ['postgresql://h/d?sslnegotiation=direct', 'invalid_url', /sslmode=prefer may not be used with sslnegotiation=direct/],
     ['postgresql://h/d?sslmode=require&sslnegotiation=later', 'invalid_url', /is not an sslnegotiation/],
+    ['postgresql://h/d?channel_binding=yes', 'invalid_url', /is not a channel_binding/],
     ['postgresql://h/d?sslcrl=/x', 'invalid_url', /"sslcrl" is not supported/],
     ['postgresql://h/d?sslpassword=hunter2', 'invalid_url', /"sslpassword" is not supported/],
     ['postgresql://h/d?sslmode=verify-ca&sslrootcert=/a%00b', 'invalid_url', /zero byte/],
@@ -89,7 +90,14 @@ describe('encryption in a backend URL', () => {
   const tlsIn = (query: string) => parseBackendUrl(`postgresql://h/d?${query}`).tls;
 
   it('is libpq’s prefer unless it says something', () => {
-    expect(parseBackendUrl('postgresql://h/d').tls).toEqual({ mode: 'prefer', rootCert: null, cert: null, key: null, direct: false });
+    expect(parseBackendUrl('postgresql://h/d').tls).toEqual({
+      mode: 'prefer',
+      rootCert: null,
+      cert: null,
+      key: null,
+      direct: false,
+      channelBinding: 'prefer',
+    });
     expect(tlsIn('sslmode=prefer&sslrootcert=&sslcert=&sslkey=&sslnegotiation=postgres')).toEqual(PREFER_TLS);
   });
   it.each(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])('knows %s', (mode) => {
@@ -102,6 +110,7 @@ describe('encryption in a backend URL', () => {
       cert: 'c.pem',
       key: 'k.pem',
       direct: false,
+      channelBinding: 'prefer',
     });
   });
   it('means verify-full by the authorities of the system, as libpq', () => {
@@ -120,6 +129,7 @@ describe('encryption in a backend URL', () => {
       'sslcert=/a&sslkey=/b',
       'sslcert=/b&sslkey=/a',
       'sslmode=require&sslnegotiation=direct',
+      'channel_binding=require',
     ].map((query) => tlsKey(tlsIn(query)));
     expect(new Set(keys).size).toBe(keys.length);
     expect(tlsKey(tlsIn('sslmode=prefer'))).toBe(keys[0]);
@@ -130,6 +140,7 @@ describe('formatBackendUrl, backendId, dialAddress', () => {
   it.each([
     'postgresql://h:5432/d?sslmode=disable',
     'postgresql://me@h:5432/d?sslmode=verify-full&sslrootcert=/a%20dir/r%26t.pem&sslcert=/c.pem&sslkey=/k.pem',
+    'postgresql://h:5432/d?sslmode=require&channel_binding=require',
     'postgresql://h:5432/d?sslmode=verify-full&sslrootcert=system',
     'postgresql://h:5432/d?sslrootcert=C%3A%5Croot.pem',
     'postgresql://h:5432/d?sslmode=require&sslnegotiation=direct',
