@@ -207,7 +207,7 @@ export class Proxy {
       session: null,
       ...this.#admission.admit(() => place.session?.application ?? parameters.get('application_name') ?? ''),
     };
-    socket.once('close', place.leave);
+    socket.once('close', () => place.leave());
     if (socket.destroyed) place.leave();
     return place;
   }

@@ -22,6 +22,9 @@ import {
   type WireMessage,
 } from '../support/wire-client.ts';
 
+/** A loaded machine takes its time. */
+const PATIENT = { timeout: 20_000 };
+
 const a = useCluster({ name: 'a' });
 const b = useCluster({ name: 'b' });
 const files = useClientTls();
@@ -130,7 +133,7 @@ describe('another certificate', () => {
       await client.connect();
       expect((await at.sessions()).map(({ user, tls }) => ({ user, tls }))).toEqual([{ user: 'bound', tls: 'TLSv1.3' }]);
       await client.end();
-      await expect.poll(async () => (await at.sessions()).length).toBe(0);
+      await expect.poll(async () => (await at.sessions()).length, PATIENT).toBe(0);
     }
   });
 });
@@ -145,7 +148,7 @@ describe('a client that leaves', () => {
     client.write(terminate);
     await client.closed();
     expect(ends).toEqual(['end']);
-    await expect.poll(() => sessionsOf('polite'), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => sessionsOf('polite'), PATIENT).toBe(0);
   });
 
   it('in its own half only still gets its answer, a large one as well', async () => {
@@ -165,15 +168,17 @@ describe('a client that leaves', () => {
     await plain.bytes(1);
     const client = await plain.encrypt();
     client.write(startup({ user: 'postgres', database: 'postgres', application_name: 'rude' }), query('select pg_sleep(600)'));
-    await expect.poll(async () => (await yard().sessions()).find(({ application }) => application === 'rude')?.state).toBe('active');
+    await expect
+      .poll(async () => (await yard().sessions()).find(({ application }) => application === 'rude')?.state, PATIENT)
+      .toBe('active');
     // Below the TLS layer: killed, its kernel says RST.
     plain.socket.resetAndDestroy();
-    await expect.poll(() => sessionsOf('rude'), { timeout: 15_000 }).toBe(0);
+    await expect.poll(() => sessionsOf('rude'), PATIENT).toBe(0);
     const admin = new pg.Client({ connectionString: a().url() });
     await admin.connect();
     onTestFinished(() => admin.end());
     const running = "select count(*)::int as n from pg_stat_activity where query = 'select pg_sleep(600)' and state = 'active'";
-    await expect.poll(async () => (await admin.query<{ n: number }>(running)).rows, { timeout: 15_000 }).toEqual([{ n: 0 }]);
+    await expect.poll(async () => (await admin.query<{ n: number }>(running)).rows, PATIENT).toEqual([{ n: 0 }]);
   });
 });
 
@@ -185,7 +190,9 @@ describe('a cancel request', () => {
   ])('%s reaches an encrypted session', async (_, connect) => {
     const { client, greeting } = await start(yard(), { application_name: 'sleeper' });
     client.write(query('select pg_sleep(600)'));
-    await expect.poll(async () => (await yard().sessions()).find(({ application }) => application === 'sleeper')?.state).toBe('active');
+    await expect
+      .poll(async () => (await yard().sessions()).find(({ application }) => application === 'sleeper')?.state, PATIENT)
+      .toBe('active');
     const sender = await connect(yard().port);
     sender.write(cancelRequest(keyOf(greeting)));
     await sender.closed();
@@ -292,7 +299,7 @@ it('nothing is left of clients that came and went', async () => {
   served.client.write(terminate);
   await served.client.closed();
   served.client.destroy();
-  await expect.poll(async () => (await at.sessions()).length).toBe(0);
+  await expect.poll(async () => (await at.sessions()).length, PATIENT).toBe(0);
   const before = count();
   const warnings: string[] = [];
   const warned = (warning: Error): void => void warnings.push(warning.message);
@@ -315,8 +322,8 @@ it('nothing is left of clients that came and went', async () => {
     await Promise.all([quick.closed(), broken.closed()]);
     for (const each of [quick, broken]) each.destroy();
   }
-  await expect.poll(async () => (await at.sessions()).length, { timeout: 10_000 }).toBe(0);
+  await expect.poll(async () => (await at.sessions()).length, PATIENT).toBe(0);
   // The pool keeps a few server connections, and no more.
-  await expect.poll(() => count() - before, { timeout: 15_000 }).toBeLessThan(8);
+  await expect.poll(() => count() - before, PATIENT).toBeLessThan(8);
   expect(warnings).toEqual([]);
 });

@@ -14,6 +14,9 @@ import { move, serverPort } from '../support/migration.ts';
 import { describeWithProgram, runProgram, type ProgramResult } from '../support/programs.ts';
 import { startYard, useYard, type Yard } from '../support/yard.ts';
 
+/** A loaded machine takes its time. */
+const PATIENT = { timeout: 20_000 };
+
 const a = useCluster({ name: 'a' });
 const b = useCluster({ name: 'b' });
 const files = useClientTls();
@@ -202,7 +205,7 @@ describe('node-postgres', () => {
         const { outcome, reason } = await move(yard(), client, to);
         expect({ outcome, reason }).toEqual({ outcome: 'success', reason: null });
         const reached = seen.length;
-        await expect.poll(() => seen.length, { timeout: 20_000 }).toBeGreaterThan(reached + 5);
+        await expect.poll(() => seen.length, PATIENT).toBeGreaterThan(reached + 5);
       }
     } finally {
       over = true;
@@ -246,8 +249,8 @@ describe('postgres.js', () => {
 
     const sleeping = sql`select pg_sleep(60)`;
     const failed = expect(sleeping).rejects.toMatchObject({ code: '57014' });
-    sleeping.execute();
-    await expect.poll(async () => (await yard().sessions()).some(({ state }) => state === 'active'), { timeout: 20_000 }).toBe(true);
+    void sleeping.execute();
+    await expect.poll(async () => (await yard().sessions()).some(({ state }) => state === 'active'), PATIENT).toBe(true);
     sleeping.cancel();
     await failed;
   });
