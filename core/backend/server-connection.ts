@@ -4,7 +4,7 @@
  */
 import type net from 'node:net';
 import type { BackendTls } from '../tls/backend-tls.ts';
-import { Server } from '../wire/codes.ts';
+import { HEADER_BYTES, isUnasked, Server } from '../wire/codes.ts';
 import { readErrorFields } from '../wire/errors.ts';
 import { MessageReader, ProtocolViolation, readCString, type Message } from '../wire/message-reader.ts';
 import { cancelRequest, terminateMessage } from '../wire/messages.ts';
@@ -52,6 +52,7 @@ const GOODBYE_MS = 1_000;
 const UNHEARD_LIMIT = 64 * 1024;
 /** Longest answer to own messages, in bytes: far more than any state that is carried. */
 const ANSWER_LIMIT = 64 * 1024 * 1024;
+const UNASKED = 'the server answers although nobody asked it';
 let nextId = 1;
 
 /** A logged-in connection to a backend. Created by `dial` only. */
@@ -152,7 +153,8 @@ export class ServerConnection {
       return;
     }
     this.#unheard.push(chunk);
-    if (this.#unheard.reduce((sum, { length }) => sum + length, 0) > UNHEARD_LIMIT) this.#closed('the server speaks although nobody asked it');
+    const unheard = Buffer.concat(this.#unheard);
+    if (unheard.length > UNHEARD_LIMIT || answersUnasked(unheard)) this.#closed(UNASKED);
   }
 
   /** False when the socket's buffer is full: wait for `onServerDrain`. */
@@ -210,10 +212,11 @@ export class ServerConnection {
           reader.push(chunk);
           for (let message = reader.next(); message !== null; message = reader.next()) {
             if (this.#isAsynchronous(message, options.onNotification)) continue;
-            if (!asked) throw new ProtocolViolation('the server answers although nobody asked it');
+            if (!asked) throw new ProtocolViolation(UNASKED);
             messages.push(message);
             if (message.type === Server.ReadyForQuery && --readyLeft === 0) {
               const rest = reader.takeRest();
+              if (answersUnasked(rest)) throw new ProtocolViolation(UNASKED);
               finish(null);
               if (rest.length > 0) this.#heard(rest);
               return;
@@ -276,10 +279,10 @@ export class ServerConnection {
     this.#socket.once('close', () => clearTimeout(timer));
   }
 
-  /** Cuts the connection at once; for one in an unknown state. */
-  destroy(): void {
+  /** Cuts the connection at once; for one in an unknown state. Its owner hears the reason. */
+  destroy(reason = 'closed by the proxy'): void {
     this.#socket.destroy();
-    this.#closed('closed by the proxy');
+    this.#closed(reason);
   }
 
   #closed(reason: string): void {
@@ -290,4 +293,14 @@ export class ServerConnection {
     this.#abandonExchange?.(new ServerLost(reason));
     this.#owner?.onServerClosed(reason);
   }
+}
+
+/** Whether there is anything but what a server may say at any time: notices, notifications, changed parameters, its goodbye. */
+function answersUnasked(bytes: Buffer): boolean {
+  for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
+    const length = bytes.readInt32BE(at + 1);
+    if (length < 4 || !isUnasked(bytes[at] ?? 0)) return true;
+    at += 1 + length;
+  }
+  return false;
 }

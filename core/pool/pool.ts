@@ -6,7 +6,7 @@ import { credentialKey } from '../backend/credential.ts';
 import { startupKey, type Login } from '../backend/dial.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { tlsKey } from '../tls/backend-tls.ts';
-import { Server } from '../wire/codes.ts';
+import { Server, Status } from '../wire/codes.ts';
 import { query } from '../wire/messages.ts';
 
 /** What a pool needs from outside: a way to open a connection and a place to report. */
@@ -288,9 +288,9 @@ export class Pool {
       if (connection.cancelsInFlight > 0) await new Promise<void>((resolve) => (connection.onCancelsSettled = resolve));
       connection.onCancelsSettled = null;
       const { answer } = connection.exchange(query('DISCARD ALL'), 1, { deadlineMs: RESET_DEADLINE_MS });
-      const messages = await answer;
-      const ready = messages.at(-1);
-      return ready?.body[0] === 0x49 && !messages.some((message) => message.type === Server.ErrorResponse);
+      const [done, ready, more] = await answer;
+      const inStep = done?.type === Server.CommandComplete && ready?.type === Server.ReadyForQuery && more === undefined;
+      return inStep && ready.body[0] === Status.Idle && connection.isOpen;
     } catch (error) {
       connection.destroy();
       this.#hooks.report(

@@ -79,7 +79,7 @@ export class Forwarder implements ServerOwner {
       copyInStarted: () => {
         if (this.link.armed) this.#pump();
       },
-      violated: (message) => this.#end('server_lost', message),
+      violated: (message) => this.#server?.destroy(message),
     });
     // Until there is a server, the client's first messages wait like those of a suspended session.
     this.link.suspended = true;
@@ -242,9 +242,9 @@ export class Forwarder implements ServerOwner {
     try {
       this.response.push(chunk);
     } catch (error) {
-      this.#end('server_lost', `the server broke the protocol: ${error instanceof Error ? error.message : String(error)}`);
-      return;
+      this.#server?.destroy(`the server broke the protocol: ${error instanceof Error ? error.message : String(error)}`);
     }
+    if (this.#ended) return;
     if (this.link.expected.inDoubt) this.#probe();
     if (this.#onSafe !== null) this.#checkSafe();
     if (this.#departing) this.#depart();

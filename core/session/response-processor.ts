@@ -2,7 +2,7 @@
  * The response processor: server to client. Walks message headers in place and forwards whole runs in one write. Only messages
  * that a decision needs are looked into, and only those must be at hand whole.
  */
-import { HEADER_BYTES, Server } from '../wire/codes.ts';
+import { HEADER_BYTES, isUnasked, Server } from '../wire/codes.ts';
 import type { SessionJournal } from './journal.ts';
 import type { Link } from './link.ts';
 
@@ -77,6 +77,13 @@ export class ResponseProcessor {
       if (length < 4) {
         this.#forward(chunk, at);
         this.#sink.violated(`the server sent a message of length ${length}`);
+        return;
+      }
+      const unasked = type === Server.ReadyForQuery && link.expected.outstanding === 0 && !link.expected.inDoubt;
+      if (unasked || (link.suspended && !isUnasked(type))) {
+        // It would be taken for the answer to the client's next question.
+        this.#forward(chunk, at);
+        this.#sink.violated('the server answers although nobody asked it');
         return;
       }
       const next = at + length + 1;

@@ -75,3 +75,13 @@ clientTypes[Client.Password] = 0;
 export function isClientType(type: number): boolean {
   return clientTypes[type] === 1;
 }
+
+/** True for what a server may send without having been asked: an ErrorResponse is then its goodbye. */
+export function isUnasked(type: number): boolean {
+  return (
+    type === Server.NoticeResponse ||
+    type === Server.NotificationResponse ||
+    type === Server.ParameterStatus ||
+    type === Server.ErrorResponse
+  );
+}

@@ -8,7 +8,7 @@ import { useCluster } from '../support/cluster.ts';
 import { cstring, message, startup, terminate } from '../support/wire-client.ts';
 import { startYard, type Yard } from '../support/yard.ts';
 import { expectHealthy, expectNothingLeft } from './support/aftermath.ts';
-import { runCampaign, type Kind } from './support/campaign.ts';
+import { runCampaign, within, type Kind } from './support/campaign.ts';
 import { FuzzBackend, odd, startRecorder, type Fault, type Repertoire } from './support/fuzz-backend.ts';
 import { HealthyClients } from './support/healthy.ts';
 import { mutateBody, mutateBytes, mutateOrder, split } from './support/mutate.ts';
@@ -31,7 +31,7 @@ let healthy: HealthyClients | null = null;
 beforeAll(async () => {
   await record();
   await Promise.all(backends.map((backend) => backend.start()));
-  const [from, to] = backends.map(({ port }) => `postgresql://postgres@127.0.0.1:${port}/postgres`);
+  const [from, to] = backends.map(({ port }) => urlOf(port));
   yard = await startYard({ endpoints: { 'ep-a': one().url(), 'ep-b': other().url(), from: from ?? '', to: to ?? '' } });
   healthy = await HealthyClients.start(yard);
 });
@@ -45,7 +45,7 @@ afterAll(async () => {
 /** Lets a session log in, work, move and leave, with recorders in front of the real servers. */
 async function record(): Promise<void> {
   const recorders = await Promise.all([startRecorder(one().port, repertoire), startRecorder(other().port, repertoire)]);
-  const [from, to] = recorders.map(({ port }) => `postgresql://postgres@127.0.0.1:${port}/postgres`);
+  const [from, to] = recorders.map(({ port }) => urlOf(port));
   const rehearsal = await startYard({ endpoints: { from: from ?? '', to: to ?? '' } });
   try {
     const client = await login(rehearsal, 'postgres');
@@ -63,9 +63,13 @@ async function record(): Promise<void> {
   }
 }
 
-async function login(to: Yard, database: string): Promise<RawClient> {
+function urlOf(port: number): string {
+  return `postgresql://postgres@127.0.0.1:${port}/postgres?sslmode=disable`;
+}
+
+async function login(to: Yard, database: string, application = 'fuzz'): Promise<RawClient> {
   const client = await RawClient.open(to.port, DEADLINE_MS);
-  client.socket.write(startup({ user: 'postgres', database: `from/${database}`, application_name: 'fuzz' }));
+  client.socket.write(startup({ user: 'postgres', database: `from/${database}`, application_name: application }));
   return client;
 }
 
@@ -86,7 +90,7 @@ async function moved(where: Yard, client: RawClient): Promise<string> {
   const session = (await where.sessions()).find(({ clientPort }) => clientPort === port);
   if (session === undefined) return 'gone';
   const { operationId } = await where.switchyard.handlers.migrate({ sessionIds: [session.id], to: 'to', withinMs: 2_000 });
-  for (const until = Date.now() + DEADLINE_MS; Date.now() < until; ) {
+  for (const until = Date.now() + DEADLINE_MS; Date.now() < until;) {
     const outcome = (await where.snapshot()).transfers.find((transfer) => transfer.operationId === operationId)?.outcome;
     if (outcome != null) return outcome;
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -97,6 +101,7 @@ async function moved(where: Yard, client: RawClient): Promise<string> {
 interface BackendCase {
   readonly pieces: readonly Buffer[];
   readonly stage: 'login' | 'query' | 'discard' | 'capture' | 'restore' | 'facts';
+  /** Which of the exchanges that the stage is about. */
   readonly exchange: number;
   readonly ending: Fault['ending'];
   readonly seed: number;
@@ -104,115 +109,198 @@ interface BackendCase {
 
 interface Lane {
   readonly database: string;
+  /** Makes each login that is to be spoiled a new one: a server connection waiting in a pool has its login behind it. */
+  logins: number;
   spoiled: Buffer[];
 }
 
 let lanes = 0;
+const outcomes = new Map<string, number>();
 
 const kind: Kind<BackendCase, Lane> = {
   name: 'backend',
   make: (random) => {
-    const stage = random.pick(['login', 'login', 'login', 'query', 'query', 'query', 'query', 'discard', 'capture', 'restore', 'facts'] as const);
+    const stage = random.pick([
+      'login',
+      'login',
+      'login',
+      'query',
+      'query',
+      'query',
+      'query',
+      'discard',
+      'capture',
+      'restore',
+      'facts',
+    ] as const);
     // Who waits for the rest of an answer does so for seconds, and rightly; only a client that waits can leave.
     const endings = stage === 'query' ? (['fin', 'reset', 'go on'] as const) : (['fin', 'reset'] as const);
-    return { pieces: [], stage, exchange: random.below(6), ending: random.pick(endings), seed: random.uint32() };
+    const goesOn = stage === 'discard' && random.oneIn(4);
+    return { pieces: [], stage, exchange: random.below(6), ending: goesOn ? 'go on' : random.pick(endings), seed: random.uint32() };
   },
-  openLane: () => Promise.resolve({ database: `lane${lanes++ % 16}`, spoiled: [] }),
+  openLane: () => Promise.resolve({ database: `lane${lanes++ % 16}`, logins: 0, spoiled: [] }),
   closeLane: (lane) => {
     faults.delete(lane.database);
     return Promise.resolve();
   },
   async run(input, lane) {
     lane.spoiled = [];
-    faults.set(lane.database, faultOf(input, lane));
-    const client = await login(yard, lane.database);
     try {
-      await play(input, client);
+      await play(input, lane);
     } catch (error) {
       const bytes = JSON.stringify(Buffer.concat(lane.spoiled).toString('latin1').slice(0, 2_000));
       throw new WrongAnswer(`${error instanceof Error ? error.message : String(error)}; the server had said ${bytes}`);
     } finally {
-      client.destroy();
       faults.delete(lane.database);
     }
   },
 };
 
-async function play({ stage, ending }: BackendCase, client: RawClient): Promise<void> {
+async function play(input: BackendCase, lane: Lane): Promise<void> {
+  const fault = new LaneFault(input, lane);
+  const { stage } = input;
   if (stage === 'login') {
-    await hear(client);
+    faults.set(lane.database, fault);
+    await withLogin(lane, `fuzz ${lane.logins++}`, hear);
     return;
   }
-  const greeting = await ask(client, null);
-  if (!greeting.endsWith('Z I')) throw new WrongAnswer(`no login: ${greeting}`);
-  if (stage === 'query') {
-    client.socket.write(QUERY);
-    if (ending !== 'go on') await client.rest(DEADLINE_MS);
-    else await client.everything(5);
+  await withLogin(lane, 'fuzz', async (client) => {
+    const greeting = await ask(client, null);
+    if (!greeting.endsWith('Z I')) throw new WrongAnswer(`no login: ${greeting}`);
+    // From here on: what an earlier session has left behind has been answered as it should be.
+    if (stage === 'query') await playQuery(input, client, fault, lane);
+    else if (stage === 'discard') await playDiscard(client, fault, lane);
+    else await playMove(input, client, fault, lane);
+  });
+  if (stage !== 'discard') return;
+  await fault.struck();
+  await withLogin(lane, 'fuzz', async (client) => {
+    const greeting = await ask(client, null);
+    if (!greeting.endsWith('Z I')) throw new WrongAnswer(`no login behind a spoiled reset: ${greeting}`);
+    expectRight(await ask(client, QUERY));
+    await leave(client);
+  });
+}
+
+async function playQuery({ ending }: BackendCase, client: RawClient, fault: LaneFault, lane: Lane): Promise<void> {
+  faults.set(lane.database, fault);
+  client.socket.write(QUERY);
+  await fault.struck();
+  if (ending !== 'go on') {
+    await client.rest(DEADLINE_MS);
     return;
   }
+  await client.everything(2);
+  // One that only closes its half would be kept for an answer that may never be whole.
+  client.reset();
+}
+
+async function playDiscard(client: RawClient, fault: LaneFault, lane: Lane): Promise<void> {
   expectRight(await ask(client, QUERY));
-  if (stage !== 'discard') {
-    await ask(client, SETTING);
-    // A changed map makes the proxy ask about its servers again.
-    if (stage === 'facts') yard.switchyard.addEndpoint({ id: 'from', ...parseBackendUrl(`postgresql://postgres@127.0.0.1:${backends[0]?.port}/postgres`) });
-    const outcome = await moved(yard, client);
-    outcomes.set(`${stage} ${outcome}`, (outcomes.get(`${stage} ${outcome}`) ?? 0) + 1);
-    const answer = await ask(client, QUERY);
-    // The session lives on, or was told that its server is gone.
-    if (!answer.includes('SFATAL') && !answer.endsWith('(closed)')) expectRight(answer);
-    else if (outcome === 'refused') throw new WrongAnswer(`a move was refused, and the session lost: ${answer}`);
-    if (answer.endsWith('(closed)')) return;
+  faults.set(lane.database, fault);
+  await leave(client);
+}
+
+async function playMove({ stage }: BackendCase, client: RawClient, fault: LaneFault, lane: Lane): Promise<void> {
+  expectRight(await ask(client, QUERY));
+  await ask(client, SETTING);
+  faults.set(lane.database, fault);
+  // A changed map makes the proxy ask about its servers again.
+  if (stage === 'facts') yard.switchyard.addEndpoint({ id: 'from', ...parseBackendUrl(urlOf(backends[0]?.port ?? 0)) });
+  const outcome = await moved(yard, client);
+  outcomes.set(`${stage} ${outcome}`, (outcomes.get(`${stage} ${outcome}`) ?? 0) + 1);
+  const answer = await ask(client, QUERY);
+  if (answer.endsWith('(closed)')) {
+    // Only a session whose own server has died is lost, and it was told so.
+    const itsServerDied = fault.hasStruck && (stage === 'capture' || (stage === 'restore' && outcome === 'success'));
+    if (!itsServerDied) throw new WrongAnswer(`the session is lost (the move: ${outcome}): ${answer}`);
+    if (!answer.includes('SFATAL')) throw new WrongAnswer(`the session is lost without a word (the move: ${outcome}): ${answer}`);
+    return;
   }
+  expectRight(answer);
+  await leave(client);
+}
+
+async function withLogin(lane: Lane, application: string, use: (client: RawClient) => Promise<void>): Promise<void> {
+  const client = await login(yard, lane.database, application);
+  try {
+    await use(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+async function leave(client: RawClient): Promise<void> {
   client.socket.write(terminate);
   await client.rest(DEADLINE_MS);
 }
 
-const outcomes = new Map<string, number>();
-
 /** A login that a server has spoiled: it ends in a session or in an error, not in silence. */
 async function hear(client: RawClient): Promise<void> {
-  const answer = await ask(client, null).catch((error: unknown) => {
-    if (error instanceof WrongAnswer && error.message.includes('no message')) return '(closed)';
-    throw error;
-  });
-  if (!answer.endsWith('(closed)')) return;
-  if (!answer.includes('SFATAL') && !answer.includes('Z ') && answer !== '(closed)') throw new WrongAnswer(`closed without a word: ${answer}`);
+  const answer = await ask(client, null);
+  if (answer.endsWith('(closed)') && !answer.includes('SFATAL') && !answer.includes('Z ')) {
+    throw new WrongAnswer(`closed without a word: ${answer}`);
+  }
 }
 
 function expectRight(answer: string): void {
-  if (!/^T .*\nD \0\x01\0\0\0\x05right\nC SELECT 1\0\nZ I$/s.test(answer)) throw new WrongAnswer(`a wrong answer: ${JSON.stringify(answer)}`);
+  if (!answer.startsWith('T ') || !answer.endsWith('\nD \0\x01\0\0\0\x05right\nC SELECT 1\0\nZ I'))
+    throw new WrongAnswer(`a wrong answer: ${JSON.stringify(answer)}`);
 }
 
-function faultOf({ stage, exchange, ending, seed }: BackendCase, lane: Lane): Fault {
-  const random = new Random(seed);
-  let struck = false;
-  return {
-    ending,
-    strikes: (at) => {
-      const isHere = {
-        login: at.exchange === 0 && !at.own,
-        query: at.request.equals(QUERY),
-        discard: at.request.includes('DISCARD ALL'),
-        capture: at.server === 'from' && !at.own && at.request.includes('_swy_state'),
-        restore: at.server === 'to' && !at.own && at.exchange === exchange,
-        facts: at.own && at.exchange === exchange % 3,
-      }[stage];
-      if (!isHere || struck) return false;
-      struck = true;
-      return true;
-    },
-    spoil: (answer) => {
-      const bytes = spoil(random, answer);
-      lane.spoiled = bytes;
-      return bytes;
-    },
-  };
+/** Strikes once, at the place that the case names. */
+class LaneFault implements Fault {
+  readonly ending: Fault['ending'];
+  hasStruck = false;
+  readonly #input: BackendCase;
+  readonly #lane: Lane;
+  readonly #random: Random;
+  #seen = 0;
+  #notify: () => void = () => undefined;
+  readonly #over = new Promise<void>((resolve) => (this.#notify = resolve));
+
+  constructor(input: BackendCase, lane: Lane) {
+    this.#input = input;
+    this.#lane = lane;
+    this.ending = input.ending;
+    this.#random = new Random(input.seed);
+  }
+
+  strikes(at: { server: string; own: boolean; exchange: number; request: Buffer }): boolean {
+    const { stage, exchange } = this.#input;
+    const isHere = {
+      login: at.exchange === 0 && !at.own,
+      query: at.request.equals(QUERY),
+      discard: at.request.includes('DISCARD ALL'),
+      capture: at.server === 'from' && !at.own && at.request.includes('_swy_state'),
+      restore: at.server === 'to' && !at.own && this.#seen++ === exchange,
+      facts: at.own && at.exchange === exchange % 3,
+    }[stage];
+    if (!isHere || this.hasStruck) return false;
+    this.hasStruck = true;
+    return true;
+  }
+
+  spoil(answer: Buffer): Buffer[] {
+    this.#lane.spoiled = spoil(this.#random, answer);
+    return this.#lane.spoiled;
+  }
+
+  over(): void {
+    this.#notify();
+  }
+
+  /** Resolves once it has struck and everything it brought has reached the proxy, which is in this process. */
+  async struck(): Promise<void> {
+    await within(DEADLINE_MS, this.#over);
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+  }
 }
 
 function spoil(random: Random, answer: Buffer): Buffer[] {
   let messages: Buffer[] = [];
-  for (let at = 0; at + 5 <= answer.length; at += 1 + answer.readInt32BE(at + 1)) messages.push(answer.subarray(at, at + 1 + answer.readInt32BE(at + 1)));
+  for (let at = 0; at + 5 <= answer.length; at += 1 + answer.readInt32BE(at + 1))
+    messages.push(answer.subarray(at, at + 1 + answer.readInt32BE(at + 1)));
   switch (random.below(6)) {
     case 0:
       return split(random, mutateBytes(random, answer));
@@ -236,7 +324,13 @@ function spoil(random: Random, answer: Buffer): Buffer[] {
 
 it('servers that spoil their answers', async () => {
   await runCampaign(kind, { cases: 18_000, lanes: 8, regressions: regressions.backend, deadlineMs: 3 * DEADLINE_MS });
-  process.stdout.write(`fuzz backend: moves ${JSON.stringify(Object.fromEntries([...outcomes].sort()))}\n`);
+  process.stdout.write(
+    `fuzz backend: moves ${JSON.stringify(Object.fromEntries([...outcomes].toSorted(([a], [b]) => (a < b ? -1 : 1))))}\n`,
+  );
   expectHealthy((await healthy?.stop()) ?? expect.fail());
-  await expectNothingLeft(yard, [one(), other()], backends.reduce((sum, { connections }) => sum + connections, 0));
+  await expectNothingLeft(
+    yard,
+    [one(), other()],
+    backends.reduce((sum, { connections }) => sum + connections, 0),
+  );
 });

@@ -15,7 +15,10 @@ const QUIET_MS = 4;
 
 const one = useCluster({ name: 'a' });
 const other = useCluster({ name: 'b' });
-const yard = useYard(() => ({ endpoints: { 'ep-a': one().url(), 'ep-b': other().url() }, options: { settings: { limits: { clients: 0 } } } }));
+const yard = useYard(() => ({
+  endpoints: { 'ep-a': one().url(), 'ep-b': other().url() },
+  options: { settings: { limits: { clients: 0 } } },
+}));
 
 let healthy: HealthyClients | null = null;
 beforeAll(async () => {

@@ -148,7 +148,8 @@ function compare(ours: { said: string[]; alive: boolean }, truth: { said: string
   const at = ours.said.findIndex((line, index) => line !== truth.said[index]);
   const isEqual = ours.alive === truth.alive && at < 0 && ours.said.length === truth.said.length;
   // A session that is ended may miss answers to what came before, and has the proxy's own words at the end.
-  const isEnded = !ours.alive && !truth.alive && (at < 0 || (at === ours.said.length - 1 && ours.said[at]?.startsWith('E SFATAL') === true));
+  const isEnded =
+    !ours.alive && !truth.alive && (at < 0 || (at === ours.said.length - 1 && ours.said[at]?.startsWith('E SFATAL') === true));
   if (isEqual || isEnded) return;
   const around = (lines: string[]): string => JSON.stringify(lines.slice(Math.max(0, at - 3), at < 0 ? undefined : at + 4));
   throw new WrongAnswer(

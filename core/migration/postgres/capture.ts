@@ -3,7 +3,7 @@
  * query would destroy the client's unnamed statement (postgres-session-state.md section 3.1).
  */
 import type { Exchange, ServerConnection } from '../../backend/server-connection.ts';
-import { Server } from '../../wire/codes.ts';
+import { Server, Status } from '../../wire/codes.ts';
 import { readErrorFields, type ErrorFields } from '../../wire/errors.ts';
 import { readDataRow, type Message } from '../../wire/message-reader.ts';
 import { bind, close, describe, execute, parse, syncMessage } from '../../wire/messages.ts';
@@ -81,11 +81,19 @@ export function splitAtReady(messages: readonly Message[]): Message[][] {
 
 /**
  * After a capture that failed: a statement whose Execute failed stays prepared, because its Close was skipped. Removes both
- * names. Never rejects; what goes wrong here shows in the session's own traffic.
+ * names. Never rejects. A server that gives other answers than these is out of step: the session's next answer would be a wrong one,
+ * so its connection is closed.
  */
 export async function cleanUpCapture(server: ServerConnection, deadlineMs: number): Promise<void> {
   if (!server.isOpen) return;
   const exchange: Exchange = server.exchange(Buffer.concat([close('S', GUARD), close('S', STATE), syncMessage]), 1, { deadlineMs });
-  await exchange.answer.catch(() => {});
+  const answer = await exchange.answer.catch(() => null);
   await exchange.quiet;
+  if (answer === null) return;
+  const last = answer.at(-1);
+  const refused = answer.some((message) => message.type === Server.ErrorResponse);
+  const closed = answer.filter((message) => message.type === Server.CloseComplete).length;
+  if (last?.body[0] !== Status.Idle || (!refused && (closed !== 2 || answer.length !== 3))) {
+    server.destroy('the server gave answers that belong to no question');
+  }
 }

@@ -19,12 +19,16 @@ export async function expectNothingLeft(yard: Yard, clusters: readonly Cluster[]
   };
   await expect.poll(onServers, { ...patience, message: 'connections the servers count and the pools do not' }).toBeLessThanOrEqual(idle);
   // Farewells linger for up to two seconds.
-  await expect.poll(openSockets, { ...patience, message: 'sockets left in this process' }).toBeLessThanOrEqual(idle + ownSockets + SOCKETS_OF_THE_RUNNER);
+  await expect
+    .poll(openSockets, { ...patience, message: 'sockets left in this process' })
+    .toBeLessThanOrEqual(idle + ownSockets + SOCKETS_OF_THE_RUNNER);
 }
 
 /** Checks what the healthy clients saw. */
 export function expectHealthy(report: HealthReport): void {
-  process.stdout.write(`fuzz, healthy clients beside it: ${report.answers} answers, slowest ${report.slowestMs} ms, ${report.moves} moves\n`);
+  process.stdout.write(
+    `fuzz, healthy clients beside it: ${report.answers} answers, slowest ${report.slowestMs} ms, ${report.moves} moves\n`,
+  );
   expect(report.complaints).toEqual([]);
   expect(report.answers).toBeGreaterThan(0);
   expect(report.moves).toBeGreaterThan(0);

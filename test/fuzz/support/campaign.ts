@@ -95,7 +95,7 @@ async function tell<Input extends { readonly pieces: readonly Buffer[] }, Lane>(
   const until = Date.now() + 30_000;
   if (await fails(input)) {
     again = true;
-    for (let at = 0; at < shortest.pieces.length && Date.now() < until; ) {
+    for (let at = 0; at < shortest.pieces.length && Date.now() < until;) {
       const candidate = { ...shortest, pieces: shortest.pieces.toSpliced(at, 1) };
       if (await fails(candidate)) shortest = candidate;
       else at++;
@@ -105,13 +105,15 @@ async function tell<Input extends { readonly pieces: readonly Buffer[] }, Lane>(
   return [
     `fuzz ${kind.name}, case seed ${seed} (run with SEED=${runSeed}; alone: ONLY=${seed}): ${error instanceof Error ? error.message : String(error)}`,
     again ? 'it fails again alone; shortened to:' : 'alone it passes: it needs what ran before or beside it; its bytes:',
-    ...shortest.pieces.map((piece) => `  ${JSON.stringify(piece.subarray(0, 512).toString('latin1'))}${piece.length > 512 ? ` … ${piece.length} bytes` : ''}`),
+    ...shortest.pieces.map(
+      (piece) => `  ${JSON.stringify(piece.subarray(0, 512).toString('latin1'))}${piece.length > 512 ? ` … ${piece.length} bytes` : ''}`,
+    ),
     `  ${JSON.stringify(rest)}`,
   ].join('\n');
 }
 
 /** Rejects when `step` takes longer. */
-async function within(ms: number, step: Promise<void>): Promise<void> {
+export async function within(ms: number, step: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`the case hangs: not over within ${ms} ms`)), ms);

@@ -18,6 +18,8 @@ export interface Fault {
   /** Where to strike: asked for each answer. `exchange`: 0 is the login. */
   strikes(at: { server: string; own: boolean; exchange: number; request: Buffer }): boolean;
   spoil(answer: Buffer): Buffer[];
+  /** The spoiled answer is out, and its connection closed if that is how it ends. */
+  over(): void;
   /** What the server does behind the spoiled answer. */
   readonly ending: 'fin' | 'reset' | 'go on';
 }
@@ -140,6 +142,8 @@ export class FuzzBackend {
         socket.write(words);
       } else {
         for (const piece of fault.spoil(words)) socket.write(piece);
+        if (fault.ending === 'go on') setImmediate(() => fault.over());
+        else socket.once('close', () => fault.over());
         if (fault.ending === 'fin') socket.end();
         else if (fault.ending === 'reset') setImmediate(() => socket.resetAndDestroy());
       }
@@ -170,7 +174,8 @@ const ready = message('Z', Buffer.from('I'));
 function plainAnswer(group: Buffer): Buffer {
   const words: Record<string, Buffer> = { P: message('1'), B: message('2'), D: message('n'), E: tag, C: message('3'), Q: tag };
   const answers: Buffer[] = [];
-  for (let at = 0; at + 5 <= group.length; at += 1 + group.readInt32BE(at + 1)) answers.push(words[group.toString('latin1', at, at + 1)] ?? Buffer.alloc(0));
+  for (let at = 0; at + 5 <= group.length; at += 1 + group.readInt32BE(at + 1))
+    answers.push(words[group.toString('latin1', at, at + 1)] ?? Buffer.alloc(0));
   return Buffer.concat([...answers, ready]);
 }
 
@@ -178,7 +183,7 @@ const tag = message('C', Buffer.from('SET\0'));
 
 /** Where the first ReadyForQuery ends; 0 when it is not there yet. */
 function readyEnd(bytes: Buffer): number {
-  for (let at = 0; at + 5 <= bytes.length; ) {
+  for (let at = 0; at + 5 <= bytes.length;) {
     const end = at + 1 + bytes.readInt32BE(at + 1);
     if (end > bytes.length) return 0;
     if (bytes[at] === 0x5a) return end;

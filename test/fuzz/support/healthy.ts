@@ -45,11 +45,31 @@ export class HealthyClients {
     const { client: wire } = await WireClient.start(yard.port, { database: 'ep-b/postgres', application_name: 'healthy wire' });
     await mover.query("set my.note = 'kept'");
     await mover.query('prepare kept as select $1::int * 3 as answer');
-    clients.#loop('the driver', (turn) => clients.#ask(driver, turn), () => driver.end());
-    clients.#loop('the raw client', (turn) => clients.#pipeline(wire, turn), async () => Promise.resolve(wire.destroy()));
-    clients.#loop('the client being moved', (turn) => clients.#askMoved(mover, turn), () => mover.end());
-    clients.#loop('the mover', (turn) => clients.#move(turn), async () => Promise.resolve());
-    clients.#loop('a new client each time', (turn) => clients.#come(turn), async () => Promise.resolve());
+    clients.#loop(
+      'the driver',
+      (turn) => clients.#ask(driver, turn),
+      () => driver.end(),
+    );
+    clients.#loop(
+      'the raw client',
+      (turn) => clients.#pipeline(wire, turn),
+      async () => Promise.resolve(wire.destroy()),
+    );
+    clients.#loop(
+      'the client being moved',
+      (turn) => clients.#askMoved(mover, turn),
+      () => mover.end(),
+    );
+    clients.#loop(
+      'the mover',
+      (turn) => clients.#move(turn),
+      async () => Promise.resolve(),
+    );
+    clients.#loop(
+      'a new client each time',
+      (turn) => clients.#come(turn),
+      async () => Promise.resolve(),
+    );
     return clients;
   }
 
@@ -112,7 +132,9 @@ export class HealthyClients {
   }
 
   async #askMoved(client: pg.Client, turn: number): Promise<void> {
-    const { rows } = await client.query<{ note: string; turn: number }>("select current_setting('my.note') as note, $1::int as turn", [turn]);
+    const { rows } = await client.query<{ note: string; turn: number }>("select current_setting('my.note') as note, $1::int as turn", [
+      turn,
+    ]);
     same(rows, [{ note: 'kept', turn }]);
     const executed = await client.query<{ answer: number }>(`execute kept(${turn})`);
     same(executed.rows, [{ answer: 3 * turn }]);

@@ -10,8 +10,30 @@ export interface OpeningCase {
   readonly leave: 'wait' | 'fin' | 'reset';
 }
 
-const options = ['', 'endpoint=ep-a', '-c endpoint=ep-b', '-c a.b=c', '--cluster=x', '\\', '-c', 'endpoint=ep-a endpoint=ep-b', '-c x=\\ y'];
-const names = ['postgres', 'ep-a/postgres', 'ep-a/', '/', 'nowhere', 'ep-x/postgres', 'switchyard', '', 'x'.repeat(200), 'ä"\\\'', 'pg\x7f'];
+const options = [
+  '',
+  'endpoint=ep-a',
+  '-c endpoint=ep-b',
+  '-c a.b=c',
+  '--cluster=x',
+  '\\',
+  '-c',
+  'endpoint=ep-a endpoint=ep-b',
+  '-c x=\\ y',
+];
+const names = [
+  'postgres',
+  'ep-a/postgres',
+  'ep-a/',
+  '/',
+  'nowhere',
+  'ep-x/postgres',
+  'switchyard',
+  '',
+  'x'.repeat(200),
+  'ä"\\\'',
+  'pg\x7f',
+];
 
 /** Makes a case. */
 export function makeOpening(random: Random): OpeningCase {
@@ -43,7 +65,10 @@ function packetOf(random: Random): Buffer {
 }
 
 function parameters(random: Random): Buffer {
-  const words = Array.from({ length: random.below(8) }, () => [cstring(random.pick(['user', 'database', 'options', '_pq_.x', 'replication', 'a.b'])), cstring(random.pick(names))]);
+  const words = Array.from({ length: random.below(8) }, () => [
+    cstring(random.pick(['user', 'database', 'options', '_pq_.x', 'replication', 'a.b'])),
+    cstring(random.pick(names)),
+  ]);
   return Buffer.concat([...words.flat(), random.oneIn(4) ? Buffer.alloc(0) : Buffer.from([0])]);
 }
 

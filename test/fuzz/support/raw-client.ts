@@ -75,7 +75,7 @@ export class RawClient {
 
   /** Everything that has come, once the other side has closed or has been quiet for so long. */
   async everything(quietMs: number): Promise<Buffer> {
-    for (let had = -1; had !== this.#buffered.length && !this.isOver; ) {
+    for (let had = -1; had !== this.#buffered.length && !this.isOver;) {
       had = this.#buffered.length;
       await this.#until(() => this.isOver || this.#buffered.length > had, quietMs);
     }
@@ -155,7 +155,8 @@ export function expectWholeAnswers(bytes: Buffer): void {
   while (at < bytes.length) {
     const length = at + 5 <= bytes.length ? bytes.readInt32BE(at + 1) : -1;
     const end = at + 1 + length;
-    if (length < 4 || end > bytes.length) throw new WrongAnswer(`the answer is no message, at byte ${at}: ${JSON.stringify(bytes.toString('latin1', 0, 200))}`);
+    if (length < 4 || end > bytes.length)
+      throw new WrongAnswer(`the answer is no message, at byte ${at}: ${JSON.stringify(bytes.toString('latin1', 0, 200))}`);
     if (bytes[at] === 0x45) expectError(bytes.toString('utf8', at + 5, end));
     at = end;
   }
@@ -163,5 +164,6 @@ export function expectWholeAnswers(bytes: Buffer): void {
 
 /** Throws unless the body of an ErrorResponse says how bad it is and what it is. */
 export function expectError(body: string): void {
-  if (!/^S(ERROR|FATAL)\0(V(ERROR|FATAL)\0)?C[0-9A-Z]{5}\0M/.test(body)) throw new WrongAnswer(`an error that does not say what it is: ${JSON.stringify(body)}`);
+  if (!/^S(ERROR|FATAL)\0(V(ERROR|FATAL)\0)?C[0-9A-Z]{5}\0M/.test(body))
+    throw new WrongAnswer(`an error that does not say what it is: ${JSON.stringify(body)}`);
 }

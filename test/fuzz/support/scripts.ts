@@ -1,5 +1,17 @@
 /** What a client may say after its login: valid scripts first, then what becomes of them when they are spoiled. */
-import { bind, closeStatement, cstring, describeStatement, execute, flush, int16, int32, message, parse, sync } from '../../support/wire-client.ts';
+import {
+  bind,
+  closeStatement,
+  cstring,
+  describeStatement,
+  execute,
+  flush,
+  int16,
+  int32,
+  message,
+  parse,
+  sync,
+} from '../../support/wire-client.ts';
 import { mutateBody, mutateBytes, mutateOrder, split } from './mutate.ts';
 import type { Random } from './random.ts';
 
@@ -53,7 +65,8 @@ export function makeSession(random: Random): SessionCase {
   const kind = random.below(10);
   if (kind >= 2) messages = mutateOrder(random, messages);
   if (kind >= 5) messages = messages.map((one) => (random.oneIn(3) ? mutateBody(random, one) : one));
-  if (kind === 9 && random.oneIn(2)) messages.splice(random.below(messages.length + 1), 0, message(oddType(random), random.bytes(random.length(400))));
+  if (kind === 9 && random.oneIn(2))
+    messages.splice(random.below(messages.length + 1), 0, message(oddType(random), random.bytes(random.length(400))));
   if (random.oneIn(30)) {
     const bytes = mutateBytes(random, Buffer.concat(messages));
     return { pieces: split(random, bytes), leave: random.pick(['fin', 'reset']) };
@@ -110,6 +123,8 @@ function extended(random: Random, sql: string): Buffer[] {
 }
 
 function copyData(random: Random): Buffer[] {
-  const rows = Array.from({ length: random.below(4) }, () => message('d', random.oneIn(5) ? random.bytes(random.length(300)) : Buffer.from('7\n')));
+  const rows = Array.from({ length: random.below(4) }, () =>
+    message('d', random.oneIn(5) ? random.bytes(random.length(300)) : Buffer.from('7\n')),
+  );
   return [...rows, ...(random.oneIn(4) ? [sync] : []), random.oneIn(4) ? message('f', cstring('no')) : message('c')];
 }
