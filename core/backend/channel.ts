@@ -45,6 +45,7 @@ export interface ChannelOptions {
   onConnected?(): void;
 }
 
+const KEEPALIVE_MS = 30_000;
 const PROTOCOL_NAME = 'postgresql';
 const YES = 0x53;
 const NO = 0x4e;
@@ -65,13 +66,14 @@ export async function openChannel(backend: BackendAddress, options: ChannelOptio
   // Errors between two steps are seen by the next one, as a closed socket.
   socket.on('error', () => {});
   socket.setNoDelay(true);
-  socket.setKeepAlive(true, 30_000);
   try {
     await once(socket, 'connect', signal, (error) => unreachable(backend, error));
     options.onConnected?.();
-    if (material === null) return { socket, tls: null };
-    if (!options.tls.direct && !(await asksForTls(socket, backend, options))) return { socket, tls: null };
-    return await encrypt(socket, backend, options, material);
+    const encrypts = material !== null && (options.tls.direct || (await asksForTls(socket, backend, options)));
+    const channel = encrypts ? await encrypt(socket, backend, options, material) : { socket, tls: null };
+    // On the socket that is used from now on: each keeps a book of its own on what is set.
+    channel.socket.setKeepAlive(true, KEEPALIVE_MS);
+    return channel;
   } catch (error) {
     socket.destroy();
     throw error;
