@@ -29,7 +29,14 @@ export default defineConfig({
         root,
         resolve: { alias },
         // The heap is looked at after a full collection.
-        test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], env, execArgv: ['--expose-gc'], testTimeout: 900_000, hookTimeout: 120_000 },
+        test: {
+          name: 'fuzz',
+          include: ['test/fuzz/**/*.test.ts'],
+          env,
+          execArgv: ['--expose-gc'],
+          testTimeout: 900_000,
+          hookTimeout: 120_000,
+        },
       },
       {
         root,
