@@ -114,7 +114,8 @@ export function parseCommandLine(words: readonly string[]): Invocation {
   const endpoints = readMap(values['endpoint-map']);
   const workload = values.workload ?? false;
   const demoAsked = workload || (values.demo ?? false);
-  if (endpoints.length > 0 && values.demo === true) throw new UsageError('--demo and --endpoint-map exclude each other: the demo brings its own map.');
+  if (endpoints.length > 0 && values.demo === true)
+    throw new UsageError('--demo and --endpoint-map exclude each other: the demo brings its own map.');
   if (endpoints.length > 0 && workload) throw new UsageError('--workload belongs to the demo; it does not run against your servers.');
   const defaultEndpoint = values['default-endpoint'] ?? null;
   const json = values.json ?? false;

@@ -123,7 +123,8 @@ describe('TLS with clients', () => {
     server.pause();
     server.removeAllListeners('data');
     server.unshift(hello);
-    await Promise.all([tls.accept(server, new AbortController().signal), once(greeted, 'secureConnect')]);
+    const [accepted] = await Promise.all([tls.accept(server, new AbortController().signal), once(greeted, 'secureConnect')]);
+    expect([accepted.encrypted, greeted.authorized]).toEqual([true, true]);
   });
 
   it('lets a client that says no more hear the answer', async () => {
