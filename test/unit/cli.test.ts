@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PREFER_TLS } from '../../core/tls/backend-tls.ts';
 import { parseCommandLine, usage, UsageError, type CommandLine } from '../../main/cli/args.ts';
 
 function run(...words: string[]): CommandLine {
@@ -47,8 +48,8 @@ describe('the command line', () => {
     );
     expect(options.defaultEndpoint).toBe('ep-b');
     expect(options.endpoints).toEqual([
-      { id: 'ep-a', host: '127.0.0.1', port: 5433, database: 'app', user: 'me', password: 'secret' },
-      { id: 'ep-b', host: '127.0.0.1', port: 5432, database: 'x', user: '', password: null },
+      { id: 'ep-a', host: '127.0.0.1', port: 5433, database: 'app', user: 'me', password: 'secret', tls: PREFER_TLS },
+      { id: 'ep-b', host: '127.0.0.1', port: 5432, database: 'x', user: '', password: null, tls: PREFER_TLS },
     ]);
   });
 
