@@ -85,7 +85,7 @@ function readPackets(socket: net.Socket, context: OpeningContext): Promise<Packe
           settle({ kind: 'encrypt', direct: true });
           socket.unshift(buffered);
         } else {
-          settle({ kind: 'unencryptable', socket, reason: 'it began with TLS at once, and clients are not offered any' });
+          settle(violation(socket, 'TLS from the first byte is not offered here'));
         }
         return;
       }
