@@ -144,17 +144,17 @@ export class ServerConnection {
   /** Gives the connection to an owner, who hears everything from now on, and first (at once) what nobody has heard yet. */
   setOwner(owner: ServerOwner | null): void {
     this.#owner = owner;
-    if (owner?.onServerData !== undefined && this.#unheard.length > 0) owner.onServerData(Buffer.concat(this.#unheard.splice(0)));
+    if (this.#unheard.length > 0) this.#heard(Buffer.alloc(0));
   }
 
   #heard(chunk: Buffer): void {
+    const bytes = this.#unheard.length === 0 ? chunk : Buffer.concat([...this.#unheard.splice(0), chunk]);
     if (this.#owner?.onServerData !== undefined) {
-      this.#owner.onServerData(chunk);
+      this.#owner.onServerData(bytes);
       return;
     }
-    this.#unheard.push(chunk);
-    const unheard = Buffer.concat(this.#unheard);
-    if (unheard.length > UNHEARD_LIMIT || answersUnasked(unheard)) this.#closed(UNASKED);
+    this.#unheard.push(bytes);
+    if (bytes.length > UNHEARD_LIMIT || answersUnasked(bytes)) this.#closed(UNASKED);
   }
 
   /** False when the socket's buffer is full: wait for `onServerDrain`. */
@@ -218,7 +218,10 @@ export class ServerConnection {
               const rest = reader.takeRest();
               if (answersUnasked(rest)) throw new ProtocolViolation(UNASKED);
               finish(null);
-              if (rest.length > 0) this.#heard(rest);
+              const whole = wholeMessages(rest);
+              if (whole > 0) this.#heard(rest.subarray(0, whole));
+              // The beginning of a message waits for its end, whoever will hear it then: perhaps another exchange.
+              if (whole < rest.length) this.#unheard.push(rest.subarray(whole));
               return;
             }
           }
@@ -303,4 +306,11 @@ function answersUnasked(bytes: Buffer): boolean {
     at += 1 + length;
   }
   return false;
+}
+
+/** How many bytes of whole messages there are at the beginning. */
+function wholeMessages(bytes: Buffer): number {
+  let at = 0;
+  while (at + HEADER_BYTES <= bytes.length && at + 1 + bytes.readInt32BE(at + 1) <= bytes.length) at += 1 + bytes.readInt32BE(at + 1);
+  return at;
 }

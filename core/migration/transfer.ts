@@ -249,6 +249,7 @@ export class Transfer implements SessionTransfer {
       await run.quiet;
       if (!connection.isOpen) throw new Recoverable('the target connection was lost');
       if (forwarder.isEnded) throw new Recoverable('the session was closed');
+      if (forwarder.response.inMessage) throw new Recoverable('the old server is in the middle of a message');
     } catch (error) {
       await run.quiet;
       this.#stayOnOld(old);

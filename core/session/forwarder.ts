@@ -31,6 +31,10 @@ export interface ForwarderEvents {
 
 const inDoubt = 'it is not certain yet that a failed COPY is over';
 
+/** How often a cancel that was held is said, and how far apart, milliseconds. */
+const HELD_CANCELS = 5;
+const HELD_CANCEL_MS = 100;
+
 /** Input held for a suspended session before its client is no longer read. */
 const HELD_LIMIT = 256 * 1024;
 
@@ -195,8 +199,19 @@ export class Forwarder implements ServerOwner {
     this.#continue();
     if (this.#cancelHeld) {
       this.#cancelHeld = false;
-      this.cancel();
+      this.#insist(this.link.requestAt, this.link.expected.outstanding, HELD_CANCELS);
     }
+  }
+
+  /**
+   * Delivers a cancel that was held. Its statement went out in this very moment, and a server that has not read it yet takes no
+   * notice: the cancel is repeated while exactly that statement goes unanswered.
+   */
+  #insist(requestAt: number, outstanding: number, left: number): void {
+    const { link } = this;
+    if (this.#ended || link.suspended || link.requestAt !== requestAt || link.expected.outstanding !== outstanding) return;
+    this.cancel();
+    if (left > 1) setTimeout(() => this.#insist(requestAt, outstanding, left - 1), HELD_CANCEL_MS).unref();
   }
 
   /** The client asked to cancel. While suspended nothing of the client's runs, but what it has sent meanwhile will. */
@@ -261,7 +276,7 @@ export class Forwarder implements ServerOwner {
 
   #own(server: ServerConnection): void {
     this.#server = server;
-    this.response.serverPid = server.pid;
+    this.response.changeServer(server.pid);
     server.setOwner(this);
   }
 

@@ -23,7 +23,7 @@ const WHOLE_LIMIT = 1024 * 1024;
 /** See the head of this file. */
 export class ResponseProcessor {
   /** The server's own process id, replaced by the client's own in notifications. */
-  serverPid = 0;
+  #serverPid = 0;
   /** The process id the client was given. */
   readonly clientPid: number;
   /** The last error the server sent was FATAL or worse: its goodbye. */
@@ -49,6 +49,12 @@ export class ResponseProcessor {
   /** True while the client has got only a part of a message. */
   get inMessage(): boolean {
     return this.#bodyLeft > 0;
+  }
+
+  /** Another server speaks from here on: what the old one has said of a message and not to its end is forgotten. */
+  changeServer(pid: number): void {
+    this.#serverPid = pid;
+    this.#partial = null;
   }
 
   /** Takes bytes from the server. */
@@ -159,7 +165,7 @@ export class ResponseProcessor {
         return false;
       case Server.NotificationResponse:
         // The client knows itself by the process id the proxy gave it; self-notify filters compare exactly that.
-        if (next <= end && chunk.readInt32BE(at + HEADER_BYTES) === this.serverPid) chunk.writeInt32BE(this.clientPid, at + HEADER_BYTES);
+        if (next <= end && chunk.readInt32BE(at + HEADER_BYTES) === this.#serverPid) chunk.writeInt32BE(this.clientPid, at + HEADER_BYTES);
         return false;
       case Server.CopyInResponse:
         expected.copyInStarted();

@@ -121,7 +121,7 @@ describe('the response processor', () => {
   it('forwards every byte, wherever they are cut, and renames the client in its notifications', () => {
     for (let size = 1; size <= bytes.length; size++) {
       const { processor, link, out, events } = responses();
-      processor.serverPid = 99;
+      processor.changeServer(99);
       feed((chunk) => processor.push(chunk), bytes, size);
       expect(out().equals(expected), `pieces of ${size}`).toBe(true);
       expect(processor.atBoundary).toBe(true);

@@ -4,13 +4,19 @@
  */
 import { createHash } from 'node:crypto';
 import net from 'node:net';
-import { parameterStatus } from '../../../core/wire/messages.ts';
 import { int32, message } from '../../support/wire-client.ts';
 
-/** Answers by the requests they belong to; `greeting`: what follows a startup packet. */
+/** What a server said to one session. */
 export interface Repertoire {
+  /** Behind the startup packet. */
   greeting: Buffer;
-  readonly answers: Map<string, Buffer>;
+  /** By the requests they belong to, in the order in which they were given to the same request; the last one goes on. */
+  readonly answers: Map<string, Buffer[]>;
+}
+
+/** One that has still to be learnt. */
+export function emptyRepertoire(): Repertoire {
+  return { greeting: Buffer.alloc(0), answers: new Map() };
 }
 
 /** What is to be spoiled: an answer of a connection of this `database`. */
@@ -57,22 +63,25 @@ class Groups {
   }
 }
 
-/** Forwards to a real server, one exchange after the other, and writes down what it answers. */
+/** Forwards to a real server, one exchange after the other, and writes down what it answers to clients and to the proxy itself. */
 export async function startRecorder(port: number, repertoire: Repertoire): Promise<{ port: number; close(): void }> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer((client) => {
     const upstream = net.connect(port, '127.0.0.1');
     const groups = new Groups();
-    const waiting: string[] = [];
+    const waiting: (string | null)[] = [];
     let heard: Buffer = Buffer.alloc(0);
-    let greeted = false;
+    let startup: Buffer | null = null;
     for (const [socket, other] of [[client, upstream] as const, [upstream, client] as const]) {
       sockets.add(socket);
       socket.on('error', () => undefined).on('close', () => other.destroy());
     }
     client.on('data', (chunk: Buffer) => {
       groups.push(chunk);
-      if (!greeted && groups.startup() !== null) greeted = true;
+      if (startup === null) {
+        startup = groups.startup();
+        if (startup !== null) waiting.push(null);
+      }
       for (let group = groups.next(); group !== null; group = groups.next()) waiting.push(keyOf(group));
       upstream.write(chunk);
     });
@@ -83,9 +92,8 @@ export async function startRecorder(port: number, repertoire: Repertoire): Promi
         const answer = Buffer.from(heard.subarray(0, end));
         heard = heard.subarray(end);
         const key = waiting.shift();
-        if (repertoire.greeting.length === 0) repertoire.greeting = answer;
-        if (key !== undefined && answer[0] !== 0x52) repertoire.answers.set(key, answer);
-        else if (key !== undefined) waiting.unshift(key);
+        if (key === null && !isOwn(startup)) repertoire.greeting = answer;
+        if (key != null) repertoire.answers.set(key, [...(repertoire.answers.get(key) ?? []), answer]);
       }
     });
   });
@@ -97,6 +105,11 @@ export async function startRecorder(port: number, repertoire: Repertoire): Promi
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** Whether a startup packet is that of a connection for the proxy's own questions. */
+function isOwn(startup: Buffer | null): boolean {
+  return startup?.includes('\0application_name\0switchyard\0') === true;
 }
 
 /** See the head of this file. */
@@ -133,6 +146,7 @@ export class FuzzBackend {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket)).on('error', () => undefined);
     const groups = new Groups();
+    const given = new Map<string, number>();
     let database: string | null = null;
     let own = false;
     let exchange = 0;
@@ -157,12 +171,16 @@ export class FuzzBackend {
         if (packet.readInt32BE(4) !== 196_608) return void socket.end();
         const words = packet.toString('utf8', 8).split('\0');
         database = words[words.indexOf('database') + 1] ?? '';
-        own = words.includes('switchyard');
-        answer(packet, Buffer.concat([this.#repertoire.greeting.subarray(0, -6), parameterStatus('fuzz_backend', this.name), ready]));
+        own = isOwn(packet);
+        answer(packet, this.#repertoire.greeting);
       }
       for (let group = groups.next(); group !== null; group = groups.next()) {
         if (group[0] === 0x58) return void socket.end();
-        answer(group, this.#repertoire.answers.get(keyOf(group)) ?? plainAnswer(group));
+        const key = keyOf(group);
+        const before = given.get(key) ?? 0;
+        given.set(key, before + 1);
+        const answers = this.#repertoire.answers.get(key);
+        answer(group, answers?.[Math.min(before, answers.length - 1)] ?? plainAnswer(group));
       }
     });
   }
