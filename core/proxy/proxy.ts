@@ -392,8 +392,10 @@ function refusal(error: unknown, message: string): Buffer {
   if (error instanceof ClientRefusal) return fatal(error.sqlState, message, error.hint, error.detail);
   if (error instanceof DialFailure) {
     // What the server itself said (no such database, too many connections, …) reaches the client as the server said it.
-    if (error.fields !== null && error.kind === 'refused') return errorResponse({ ...error.fields, severity: 'FATAL' });
-    return fatal(error.kind === 'authentication' ? '28P01' : '08001', message, error.hint ?? undefined);
+    if (error.fields !== null && error.kind === 'refused') {
+      return errorResponse({ ...error.fields, message: error.fields.message || message, severity: 'FATAL' });
+    }
+    return fatal(error.kind === 'authentication' ? (error.fields?.sqlState ?? '28P01') : '08001', message, error.hint ?? undefined);
   }
   if (error instanceof PoolExhausted) return fatal('53300', message, error.hint);
   return fatal('08006', message);
