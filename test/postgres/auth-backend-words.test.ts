@@ -93,7 +93,12 @@ describe('a login that cannot be passed on', () => {
     ],
   ])('%s', async (_, method, user, database, message, hint) => {
     const yard = await guarded({ method, verifiersFrom: 'source' });
-    expect(await told(yard, user, database)).toEqual({ severity: 'FATAL', code: text(/^28(000|P01)$/), message: text(message), hint: text(hint) });
+    expect(await told(yard, user, database)).toEqual({
+      severity: 'FATAL',
+      code: text(/^28(000|P01)$/),
+      message: text(message),
+      hint: text(hint),
+    });
   });
 
   it('by a verifier of the settings, to a server with another', async () => {

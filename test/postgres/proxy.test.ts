@@ -227,6 +227,22 @@ describe('the opening', () => {
     expect((await refused(packet(int32(2 << 16), cstring('user'), cstring('x'), Buffer.from([0]))))['C']).toBe('08P01');
   });
 
+  it('takes a startup packet as long as the server takes it, and none longer', async () => {
+    const ofLength = (length: number): Buffer => {
+      const parameters = { user: 'postgres', database: 'postgres', 'my.padding': '' };
+      const padding = 'x'.repeat(length - startup(parameters).length);
+      return startup({ ...parameters, 'my.padding': padding });
+    };
+    for (const port of [cluster().port, yard().port]) {
+      const client = await open(port);
+      client.write(ofLength(10_000));
+      await client.until('Z');
+      const other = await open(port);
+      other.write(ofLength(10_001));
+      await other.closed();
+    }
+  });
+
   it('refuses rubbish politely and lives', async () => {
     const rubbish: Buffer[] = [
       Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
