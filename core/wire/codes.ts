@@ -64,8 +64,8 @@ export const HEADER_BYTES = 5;
 /** Longest legal value of a message's length field: PostgreSQL's own limit (1 GB - 1), its length included. */
 export const MAX_MESSAGE_LENGTH = 0x3fffffff;
 
-/** Longest startup packet, as PostgreSQL's MAX_STARTUP_PACKET_LENGTH. */
-export const MAX_STARTUP_LENGTH = 10_000;
+/** Longest startup packet, its own length included: PostgreSQL's MAX_STARTUP_PACKET_LENGTH counts the rest. */
+export const MAX_STARTUP_LENGTH = 10_004;
 
 const clientTypes = new Uint8Array(256);
 for (const type of Object.values(Client)) clientTypes[type] = 1;

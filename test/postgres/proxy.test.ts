@@ -235,10 +235,10 @@ describe('the opening', () => {
     };
     for (const port of [cluster().port, yard().port]) {
       const client = await open(port);
-      client.write(ofLength(10_000));
+      client.write(ofLength(10_004));
       await client.until('Z');
       const other = await open(port);
-      other.write(ofLength(10_001));
+      other.write(ofLength(10_005));
       await other.closed();
     }
   });
@@ -249,7 +249,7 @@ describe('the opening', () => {
       Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]),
       int32(0),
       int32(7),
-      int32(10_001),
+      int32(10_005),
       Buffer.from([0xff, 0xff, 0xff, 0xff]),
       packet(int32(196_608), cstring('user'), Buffer.from('no end')),
       packet(int32(80_877_103), int32(0)),

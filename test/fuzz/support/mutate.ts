@@ -2,7 +2,7 @@
 import type { Random } from './random.ts';
 
 /** Values that lengths, counts and codes go wrong with. */
-const edges = [0, 1, 2, 3, 4, 5, 7, 8, 9_999, 10_000, 10_001, 0x7fff, 0xffff, 0x3fffffff, 0x40000000, 0x7ffffffe, 0x7fffffff, -1, -2, -4];
+const edges = [0, 1, 2, 3, 4, 5, 7, 8, 10_003, 10_004, 10_005, 0x7fff, 0xffff, 0x3fffffff, 0x40000000, 0x7ffffffe, 0x7fffffff, -1, -2, -4];
 
 /** Spoils bytes in one to three ways. */
 export function mutateBytes(random: Random, bytes: Buffer): Buffer {
