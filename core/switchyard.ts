@@ -96,7 +96,10 @@ export class Switchyard {
   readonly #startedAt = Date.now();
   #address = { host: '', port: 0 };
   #demo: DemoInfo = { state: 'off', reason: null, workload: false, available: false };
-  #passwords: HostInfo['passwords'] = { kept: 'memory', reason: null };
+  #kept: Pick<HostInfo, 'passwords' | 'endpointsKept'> = {
+    passwords: { kept: 'memory', reason: null },
+    endpointsKept: { file: null, problem: null },
+  };
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: SwitchyardOptions) {
@@ -223,15 +226,12 @@ export class Switchyard {
     this.#pending.noteHost();
   }
 
-  /** Shows where the host keeps passwords. */
-  setPasswords(passwords: HostInfo['passwords']): void {
-    this.#passwords = passwords;
+  /** Shows where the host keeps endpoints and their passwords; a new problem is an event as well. */
+  setKept(kept: Pick<HostInfo, 'passwords' | 'endpointsKept'>): void {
+    const { problem } = kept.endpointsKept;
+    if (problem !== null && problem !== this.#kept.endpointsKept.problem) this.#log.add('warn', 'endpoints_not_kept', problem);
+    this.#kept = kept;
     this.#pending.noteHost();
-  }
-
-  /** A line of the host's own for the event log. */
-  note(level: 'info' | 'warn' | 'error', code: string, message: string): void {
-    this.#log.add(level, code, message);
   }
 
   /** The map with its passwords: for the host to keep, never for a window. */
@@ -352,7 +352,7 @@ export class Switchyard {
       defaultEndpoint: this.#map.defaultId,
       unknownEndpoint: this.#settings.current.unknownEndpoint,
       demo: this.#demo,
-      passwords: this.#passwords,
+      ...this.#kept,
       connectLines: connectLines(this.#address, this.#map.list(), {
         clients: this.#clientTls.mode,
         authorityFile: this.#settings.view().authorityFile,

@@ -1,6 +1,6 @@
 /** What both shells run: the core, the demo, and the calls that a window can make of them. */
 import path from 'node:path';
-import { CallError, type Delta, type Handlers } from '../core/contract/index.ts';
+import { CallError, type Delta, type Handlers, type HostInfo } from '../core/contract/index.ts';
 import type { EndpointSpec } from '../core/endpoints/map.ts';
 import { Switchyard } from '../core/switchyard.ts';
 import { makeLocalAuthority } from '../core/tls/local-authority.ts';
@@ -74,6 +74,7 @@ export function createHost(options: HostOptions): Host {
   let stopped: Promise<void> | null = null;
   const file = options.endpointsFile ?? null;
   let secrets: SecretStore | null = null;
+  let passwords: HostInfo['passwords'] = { kept: 'memory', reason: null };
 
   /** Passwords join their endpoints before anybody can connect. */
   const openSecrets = async (): Promise<void> => {
@@ -82,7 +83,8 @@ export function createHost(options: HostOptions): Host {
       reason: 'only the desktop application uses the keychain',
     };
     const reason = file === null ? 'the endpoints of this run are not kept' : opened.store === null ? opened.reason : null;
-    core.setPasswords(reason === null ? { kept: 'keychain', reason } : { kept: 'memory', reason });
+    passwords = { kept: reason === null ? 'keychain' : 'memory', reason };
+    core.setKept({ passwords, endpointsKept: { file: file?.path ?? null, problem: null } });
     if (file === null || opened.store === null) return;
     secrets = opened.store;
     for (const spec of await withPasswords(endpoints, secrets)) if (spec.password !== null) core.addEndpoint(spec);
@@ -93,11 +95,15 @@ export function createHost(options: HostOptions): Host {
     if (file === null) return;
     const { endpoints: all, defaultEndpoint } = core.endpoints();
     const mine = all.filter((spec) => !demo.owns(spec));
-    await keepEndpoints(file, secrets, { endpoints: mine, defaultEndpoint }).catch((error: unknown) => {
-      log(error);
-      const why = error instanceof CallError ? `${error.message} ${error.hint ?? ''}`.trim() : 'the keychain refused.';
-      core.note('warn', 'endpoints_not_kept', `The endpoints are not kept for the next start: ${why}`);
-    });
+    const problem = await keepEndpoints(file, secrets, { endpoints: mine, defaultEndpoint }).then(
+      () => null,
+      (error: unknown) => {
+        log(error);
+        const why = error instanceof CallError ? `${error.message} ${error.hint ?? ''}`.trim() : 'the keychain refused.';
+        return `The endpoints are not kept for the next start: ${why}`;
+      },
+    );
+    core.setKept({ passwords, endpointsKept: { file: file.path, problem } });
   };
 
   const demo = new DemoControl({

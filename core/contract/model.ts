@@ -286,6 +286,8 @@ export const hostInfo = z.object({
   demo: demoInfo,
   /** Where passwords of endpoints stay: in the system's keychain, or in memory until the end; then why, as the end of a sentence. */
   passwords: z.object({ kept: z.enum(['keychain', 'memory']), reason: z.string().nullable() }),
+  /** Where endpoints mapped in a window are kept for the next start; null: only in memory. And why the last change is not, in words. */
+  endpointsKept: z.object({ file: z.string().nullable(), problem: z.string().nullable() }),
   /** Ready to paste, e.g. `psql "host=127.0.0.1 …"`. */
   connectLines: z.array(z.object({ endpoint: endpointId, label: z.string(), text: z.string() })),
 });

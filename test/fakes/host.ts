@@ -18,6 +18,7 @@ export function snapshotWith(sessions: number): Snapshot {
       unknownEndpoint: 'refuse',
       demo: { state: 'off', reason: null, workload: false, available: true },
       passwords: { kept: 'memory', reason: null },
+      endpointsKept: { file: null, problem: null },
       connectLines: [],
     },
     endpoints: [],

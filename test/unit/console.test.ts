@@ -160,6 +160,7 @@ class FakeHost implements ConsoleHost {
     unknownEndpoint: 'default' as const,
     demo: { state: 'off' as const, reason: null, workload: false, available: true },
     passwords: { kept: 'memory' as const, reason: null },
+    endpointsKept: { file: null, problem: null },
     connectLines: [],
   });
   migrate(ids: number[], to: string, withinMs: number, signal: AbortSignal): Promise<TransferRow[]> {

@@ -35,6 +35,7 @@ function announcement(
         unknownEndpoint: 'default',
         demo: { state: empty ? 'failed' : 'running', reason: empty ? 'no room' : null, workload: false, available: true },
         passwords: { kept: 'memory', reason: null },
+        endpointsKept: { file: null, problem: null },
         connectLines: connectLines({ host, port: 6433 }, [endpoint]),
       },
       endpoints: empty ? [] : [endpoint],

@@ -38,6 +38,8 @@ export interface RunningHost {
   watchProcesses(): void;
   /** What it has said on standard error beyond the usual. */
   complaints(): string[];
+  /** From now on these are usual: the test brought them about. */
+  forgive(pattern: RegExp): void;
   /** SIGTERM, and everything that must be true afterwards; a second call does nothing. */
   stop(): Promise<void>;
 }
@@ -101,24 +103,32 @@ export const test = base.extend<Fixtures>({
 
 export { expect } from '@playwright/test';
 
+/** In a host's words: a folder of its own for what it keeps, empty at the start. */
+export const CONFIG_FOLDER = '{config}';
+
 async function startHost(words: readonly string[]): Promise<RunningHost> {
   const temporary = await mkdtemp(path.join(tmpdir(), 'switchyard-e2e-'));
+  const config = await mkdtemp(path.join(tmpdir(), 'switchyard-e2e-config-'));
   // The servers run under another account when the tests run as root.
   await chmod(temporary, 0o755);
   const always = ['--headless', '--json', '--listen', '127.0.0.1:0', '--ui', '127.0.0.1:0'];
-  const child = spawn(process.execPath, [path.join(project, 'main/start.mjs'), ...always, ...words], {
-    cwd: project,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, TMPDIR: temporary, DISPLAY: '', WAYLAND_DISPLAY: '' },
-  });
+  const child = spawn(
+    process.execPath,
+    [path.join(project, 'main/start.mjs'), ...always, ...words.map((word) => word.replace(CONFIG_FOLDER, config))],
+    {
+      cwd: project,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: temporary, XDG_CONFIG_HOME: config, DISPLAY: '', WAYLAND_DISPLAY: '' },
+    },
+  );
   const said: string[] = [];
   createInterface(child.stderr).on('line', (line) => said.push(line));
   try {
     const ready = await announcement(child, said);
-    return new HostProcess(child, temporary, said, ready);
+    return new HostProcess(child, { temporary, config }, said, ready);
   } catch (error) {
     await end(child, 'SIGKILL');
-    await rm(temporary, { recursive: true, force: true });
+    for (const folder of [temporary, config]) await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
@@ -148,14 +158,15 @@ class HostProcess implements RunningHost {
   readonly url: string;
   readonly endpoints: Announcement['endpoints'];
   readonly #child: Child;
-  readonly #temporary: string;
+  readonly #folders: { readonly temporary: string; readonly config: string };
   readonly #said: readonly string[];
   readonly #watched = new Map<number, string>();
+  readonly #forgiven: RegExp[] = [];
   #stopped: Promise<void> | null = null;
 
-  constructor(child: Child, temporary: string, said: readonly string[], ready: Announcement) {
+  constructor(child: Child, folders: { temporary: string; config: string }, said: readonly string[], ready: Announcement) {
     this.#child = child;
-    this.#temporary = temporary;
+    this.#folders = folders;
     this.#said = said;
     this.proxy = ready.proxy;
     this.url = ready.ui.url;
@@ -188,7 +199,11 @@ class HostProcess implements RunningHost {
   }
 
   complaints(): string[] {
-    return this.#said.filter((line) => !usual.some((pattern) => pattern.test(line)));
+    return this.#said.filter((line) => ![...usual, ...this.#forgiven].some((pattern) => pattern.test(line)));
+  }
+
+  forgive(pattern: RegExp): void {
+    this.#forgiven.push(pattern);
   }
 
   stop(): Promise<void> {
@@ -203,11 +218,11 @@ class HostProcess implements RunningHost {
       expect(await end(this.#child, 'SIGTERM'), this.#said.join('\n')).toBe(0);
       // A backend that was answering may need a moment after its postmaster.
       await expect.poll(() => this.#remaining(), { message: 'processes the host left behind', timeout: 5_000 }).toEqual([]);
-      expect(await readdir(this.#temporary), 'folders the host left behind').toEqual([]);
+      expect(await readdir(this.#folders.temporary), 'folders the host left behind').toEqual([]);
       expect(this.complaints(), 'what the host said').toEqual([]);
     } finally {
       await end(this.#child, 'SIGKILL');
-      await rm(this.#temporary, { recursive: true, force: true });
+      for (const folder of Object.values(this.#folders)) await rm(folder, { recursive: true, force: true });
     }
   }
 

@@ -291,6 +291,7 @@ export class World {
       unknownEndpoint: 'default',
       demo: { state: first ? 'running' : 'off', reason: null, workload: this.#options.sessions > 0, available: true },
       passwords: { kept: 'memory', reason: null },
+      endpointsKept: { file: null, problem: null },
       connectLines: this.endpoints.slice(0, 2).flatMap(({ id }) => [
         {
           endpoint: id,

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { endpointId } from '../../../../core/contract/index.ts';
-import type { CallReply, EndpointRow } from '../../../../core/contract/index.ts';
+import type { CallReply, EndpointRow, HostInfo } from '../../../../core/contract/index.ts';
 import { useHost } from '../../bridge/client.ts';
 import { formatMs } from '../../lib/format.ts';
 import { useAction } from '../../lib/use-action.ts';
@@ -30,6 +30,7 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
   const [isDefault, setIsDefault] = useState(endpoint?.isDefault ?? others.length === 0);
   const [tried, setTried] = useState(false);
   const [found, setFound] = useState<CallReply<'endpoints.test'> | null>(null);
+  const passwords = useServer((state) => state.host?.passwords ?? null);
   const saving = useAction();
   const testing = useAction();
 
@@ -98,6 +99,7 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
             autoComplete="new-password"
             value={password}
             placeholder={endpoint?.passwordSet ? 'Set; leave empty to keep it' : 'Not set'}
+            hint={passwordHint(passwords)}
             onChange={(event) => {
               setPassword(event.target.value);
               setFound(null);
@@ -143,6 +145,14 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
       </form>
     </Dialog>
   );
+}
+
+/** Where a password stays, in words. */
+export function passwordHint(passwords: HostInfo['passwords'] | null): string {
+  if (passwords === null) return '';
+  if (passwords.kept === 'keychain') return "Kept in this computer's keychain. Without one here, the password file (~/.pgpass) is asked.";
+  const why = passwords.reason === null ? '' : `: ${passwords.reason}`;
+  return `Kept until Switchyard ends${why}. Without one here, the password file (~/.pgpass) is asked.`;
 }
 
 function idProblem(id: string, own: string | null, others: readonly EndpointRow[]): string | null {

@@ -38,6 +38,11 @@ export function EndpointsView(): ReactNode {
         )}
       </div>
       <StrandedNotice />
+      {host.endpointsKept.problem !== null && (
+        <Notice tone="warn" live>
+          {host.endpointsKept.problem}
+        </Notice>
+      )}
       {failure && (
         <Notice
           tone="bad"
@@ -74,6 +79,12 @@ export function EndpointsView(): ReactNode {
           </ul>
         )}
       </section>
+      {endpoints.length > 0 && (
+        <p className={styles.soft}>
+          {host.endpointsKept.file === null ? 'Endpoints of this run: gone when Switchyard ends.' : 'Your endpoints are kept in '}
+          {host.endpointsKept.file !== null && <code className={styles.path}>{host.endpointsKept.file}</code>}
+        </p>
+      )}
       {endpoints.length > 0 && (
         <div className={styles.cards}>
           <section className={styles.card} aria-labelledby="connect-title">
