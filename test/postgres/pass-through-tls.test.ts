@@ -93,7 +93,7 @@ describe('a login by SCRAM-SHA-256-PLUS', () => {
 
   it('notices a man in the middle in front of a server, even one with a certificate of the same authority', async () => {
     const words = {
-      code: '28P01',
+      code: '28000',
       message: text('SCRAM channel binding check failed'),
       hint: text('answers with a certificate of its own'),
     };
