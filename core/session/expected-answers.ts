@@ -23,6 +23,8 @@ export const Expected = {
   Probe: 11,
   /** CopyDone or CopyFail, sent before it was known whether there is a COPY; no answer of its own. */
   CopyEnd: 12,
+  /** A Flush that has a body: an error, like one of the extended messages, but ignored like any Flush while COPY data is taken. */
+  BadFlush: 13,
 } as const;
 type Entry = (typeof Expected)[keyof typeof Expected];
 
@@ -44,7 +46,7 @@ function bringsReady(entry: number): boolean {
 }
 
 function isExtended(entry: number): boolean {
-  return entry >= Expected.Parse && entry <= Expected.Close;
+  return (entry >= Expected.Parse && entry <= Expected.Close) || entry === Expected.BadFlush;
 }
 
 /** Follows what the server owes. */
@@ -89,6 +91,7 @@ export class ExpectedAnswers {
       this.skipping = false;
     }
     if (this.copyIn) {
+      if (entry === Expected.BadFlush) return;
       if (entry === Expected.CopyEnd) {
         this.copyIn = false;
         return;
@@ -138,6 +141,8 @@ export class ExpectedAnswers {
         if (entry <= Expected.Sync && entry !== DROPPED) closed = true;
       } else if (entry === Expected.Sync) {
         this.#set(i, Expected.MaybeSync);
+      } else if (entry === Expected.BadFlush) {
+        this.#set(i, DROPPED);
       } else if (entry === Expected.CopyEnd) {
         this.#set(i, DROPPED);
         ended = true;

@@ -260,6 +260,24 @@ describe('expected answers, case by case', () => {
     expect(isSafe(expected)).toBe(true);
   });
 
+  it('take a Flush with a body for an error, and for nothing while COPY data is taken', () => {
+    const alone = new ExpectedAnswers();
+    alone.push(Expected.BadFlush);
+    alone.push(Expected.Query);
+    alone.failed();
+    expect([alone.outstanding, alone.skipping]).toEqual([0, true]);
+
+    const ahead = new ExpectedAnswers();
+    for (const entry of [Expected.Query, Expected.BadFlush, Expected.CopyEnd, Expected.Query]) ahead.push(entry);
+    ahead.copyInStarted();
+    expect(ahead.copyIn).toBe(false);
+    ahead.completed();
+    ahead.ready();
+    expect(ahead.outstanding).toBe(1);
+    ahead.ready();
+    expect([ahead.outstanding, ahead.cycleOpen, ahead.isLost]).toEqual([0, false, false]);
+  });
+
   it('end an open cycle with a simple query', () => {
     const expected = ring(Expected.Parse, Expected.Query);
     expected.parsed();
