@@ -177,6 +177,8 @@ export class Forwarder implements ServerOwner {
   swap(next: ServerConnection): ServerConnection | null {
     const old = this.#server;
     old?.setOwner(null);
+    // Whoever watches the suspended session watches the old server; the loss of the new one is the session's.
+    this.#onServerLost = null;
     this.#own(next);
     // What the new server has already said may have ended the session.
     if (this.#ended) return old;
