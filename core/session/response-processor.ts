@@ -198,6 +198,8 @@ function needsWhole(type: number): boolean {
     type === Server.ReadyForQuery ||
     type === Server.CloseComplete ||
     type === Server.ErrorResponse ||
+    // Not looked into; but a server that dies in the middle of one would leave nothing to say behind it.
+    type === Server.NoticeResponse ||
     type === Server.ParameterStatus ||
     type === Server.NotificationResponse ||
     type === Server.RowDescription ||
