@@ -75,6 +75,8 @@ export class ExpectedAnswers {
   #ring = new Uint8Array(64);
   #head = 0;
   #length = 0;
+  /** How many entries were there at the last Flush: their answers are on their way. */
+  #flushed = 0;
 
   /** A COPY failed and it is not known (or was just asked) whether a Sync was ignored with it: `outstanding` may be too high. */
   get inDoubt(): boolean {
@@ -109,6 +111,17 @@ export class ExpectedAnswers {
     // A simple query or function call ends the implicit transaction of the extended messages before it.
     if (entry <= Expected.Sync) this.cycleOpen = false;
     else if (isExtended(entry)) this.cycleOpen = true;
+  }
+
+  /** A Flush was forwarded: what was sent before it is answered without a Sync, too. */
+  flush(): void {
+    if (!this.copyIn) this.#flushed = this.#length;
+  }
+
+  /** Whether an answer is still to come without the client having to send anything more. */
+  get isOwed(): boolean {
+    this.#trim();
+    return this.outstanding > 0 || this.#flushed > 0;
   }
 
   /** The server sent ReadyForQuery. */
@@ -308,6 +321,7 @@ export class ExpectedAnswers {
     const entry = this.#at(0);
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#length--;
+    if (this.#flushed > 0) this.#flushed--;
     if (bringsReady(entry)) this.outstanding--;
     return entry;
   }

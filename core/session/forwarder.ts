@@ -370,7 +370,7 @@ export class Forwarder implements ServerOwner {
     else if (link.suspended && this.request.heldBytes > 0) return;
     else if (
       link.suspended ||
-      link.expected.outstanding === 0 ||
+      !link.expected.isOwed ||
       link.expected.copyIn ||
       link.streaming ||
       link.expected.isLost ||

@@ -182,6 +182,7 @@ export class RequestProcessor {
       case Client.Flush:
         // One that has a body is answered, with an error that makes the server skip everything up to the next Sync.
         if (chunk.readInt32BE(at + 1) !== 4) expected.push(Expected.BadFlush);
+        else expected.flush();
         return;
       default:
       // CopyData has no answer of its own.
