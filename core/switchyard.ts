@@ -302,6 +302,9 @@ export class Switchyard {
     const { method, verifiersFrom, users } = settings.authentication;
     if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
     await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
+    if (this.#address.port !== 0)
+      this.#log.add('info', 'settings_changed', 'The settings were changed; they hold for clients that come from now on.');
+    for (const problem of problems) this.#log.add('warn', 'settings_problem', problem);
     this.#pending.noteHost();
     return problems;
   }
