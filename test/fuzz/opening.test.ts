@@ -55,7 +55,7 @@ const kind: Kind<OpeningCase, null> = {
 };
 
 it('the opening', async () => {
-  await runCampaign(kind, { cases: 60_000, lanes: 12, regressions: regressions.opening, deadlineMs: 2 * DEADLINE_MS });
+  await runCampaign(kind, { cases: 56_000, lanes: 12, regressions: regressions.opening, deadlineMs: 2 * DEADLINE_MS });
   expectHealthy((await healthy?.stop()) ?? expect.fail());
   await expectNothingLeft(yard(), [one(), other()]);
 });

@@ -101,6 +101,29 @@ describe('a pool', () => {
     expect(pool).toMatchObject({ opened: 1, reused: 1, resetting: 0, waiting: 0 });
   });
 
+  it.each([
+    ['another answer', ready],
+    ['the beginning of a message', Buffer.from('D\0')],
+    ['its goodbye', Buffer.from('E\0\0\0\x0dSFATAL\0\0')],
+    ['a notice', Buffer.from('N\0\0\0\x05\0')],
+  ])('hands nobody a connection whose server says %s behind the reset', async (_, more) => {
+    const { pool, sockets } = makePool(5);
+    pool.release(await pool.acquire(login(), signal), true);
+    sockets[0]?.emit('data', Buffer.concat([discarded, more]));
+    await vi.waitFor(() => expect(pool.resetting).toBe(0));
+    await pool.acquire(login(), signal);
+    expect(pool).toMatchObject({ opened: 2, reused: 0, idle: 0 });
+  });
+
+  it('hands nobody a connection whose server answers the reset with something else', async () => {
+    const { pool, sockets } = makePool(5);
+    pool.release(await pool.acquire(login(), signal), true);
+    sockets[0]?.emit('data', ready);
+    await vi.waitFor(() => expect(pool.resetting).toBe(0));
+    await pool.acquire(login(), signal);
+    expect(pool).toMatchObject({ opened: 2, reused: 0, idle: 0 });
+  });
+
   it('hands nobody a connection that is encrypted in another way than asked for', async () => {
     const { pool, sockets } = makePool(5);
     pool.release(await pool.acquire(login('a', PREFER_TLS), signal), true);

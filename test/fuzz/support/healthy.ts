@@ -10,7 +10,7 @@ import type { Yard } from '../../support/yard.ts';
 
 /** An answer may take this long: far more than it ever does, far less than anybody would wait. */
 const LATE_MS = 5_000;
-const PAUSE_MS = 5;
+const PAUSE_MS = 15;
 
 /** What they saw. */
 export interface HealthReport {
