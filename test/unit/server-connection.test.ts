@@ -22,7 +22,11 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function connect(rest: Buffer = Buffer.alloc(0)): { connection: ServerConnection; socket: FakeSocket; says(...frames: Buffer[]): void } {
+function connect(rest: Buffer = Buffer.alloc(0)): {
+  connection: ServerConnection;
+  socket: FakeSocket;
+  says: (...frames: Buffer[]) => void;
+} {
   const socket = new FakeSocket();
   const connection = new ServerConnection(
     // It needs of a socket only what the fake has.
