@@ -29,9 +29,17 @@ export class ExchangeDeadline extends Error {
   }
 }
 
+/** An exchange had a longer answer than is kept; it is over, and the connection is as good as before. */
+export class AnswerTooLong extends Error {
+  constructor() {
+    super(`the server's answer is longer than ${ANSWER_LIMIT} bytes`);
+    this.name = 'AnswerTooLong';
+  }
+}
+
 /** Own messages sent to a server and the answer to them. */
 export interface Exchange {
-  /** All messages but ParameterStatus, notices and notifications, ReadyForQuery included. Rejects with `ServerLost` or `ExchangeDeadline`. */
+  /** All messages but ParameterStatus, notices and notifications, ReadyForQuery included. Rejects with `ServerLost`, `ExchangeDeadline` or `AnswerTooLong`. */
   readonly answer: Promise<Message[]>;
   /** Settles when the last answer is in or the connection is gone, also after a missed deadline; never rejects. */
   readonly quiet: Promise<void>;
@@ -182,11 +190,12 @@ export class ServerConnection {
    */
   exchange(frames: Buffer, readyCount: number, options: { deadlineMs: number; onNotification?: (body: Buffer) => void }): Exchange {
     if (this.#collect !== null) throw new Error('an exchange is already under way');
-    const reader = new MessageReader();
+    const reader = new MessageReader(ANSWER_LIMIT, true);
     const messages: Message[] = [];
     const early = Buffer.concat(this.#unheard.splice(0));
     let asked = false;
-    let bytes = 0;
+    let kept = 0;
+    let tooLong = false;
     let readyLeft = readyCount;
     let collect = (_chunk: Buffer): void => {};
     let settleQuiet = (): void => {};
@@ -207,17 +216,19 @@ export class ServerConnection {
       };
       collect = (chunk) => {
         try {
-          bytes += chunk.length;
-          if (bytes > ANSWER_LIMIT) throw new ProtocolViolation(`the server's answer is longer than ${ANSWER_LIMIT} bytes`);
           reader.push(chunk);
           for (let message = reader.next(); message !== null; message = reader.next()) {
             if (this.#isAsynchronous(message, options.onNotification)) continue;
             if (!asked) throw new ProtocolViolation(UNASKED);
-            messages.push(message);
+            kept += message.body.length;
+            // Swallowed to its end: the connection, and whoever is on it, must not be lost for an answer that nobody can keep.
+            tooLong ||= message.isCut === true || kept > ANSWER_LIMIT;
+            if (tooLong) messages.length = 0;
+            else messages.push(message);
             if (message.type === Server.ReadyForQuery && --readyLeft === 0) {
               const rest = reader.takeRest();
               if (answersUnasked(rest)) throw new ProtocolViolation(UNASKED);
-              finish(null);
+              finish(tooLong ? new AnswerTooLong() : null);
               const whole = wholeMessages(rest);
               if (whole > 0) this.#heard(rest.subarray(0, whole));
               // The beginning of a message waits for its end, whoever will hear it then: perhaps another exchange.

@@ -8,6 +8,8 @@ import { HEADER_BYTES } from './codes.ts';
 export interface Message {
   readonly type: number;
   readonly body: Buffer;
+  /** It was longer than the reader's limit and has been read past: the body is empty. */
+  readonly isCut?: true;
 }
 
 /** Thrown when a length field is below 4 or above the limit: the peer does not speak the protocol, or not ours. */
@@ -21,12 +23,17 @@ export class ProtocolViolation extends Error {
 /** Collects chunks and returns whole messages, in order. A message is put together once, when all of it is there. */
 export class MessageReader {
   readonly #limit: number;
+  readonly #cutsLong: boolean;
   readonly #chunks: Buffer[] = [];
   #length = 0;
+  /** Bytes of a long message still to be read past, and its type. */
+  #cutting = 0;
+  #cutType = 0;
 
-  /** `limit`: longest acceptable message in bytes. */
-  constructor(limit = 64 * 1024 * 1024) {
+  /** `limit`: longest acceptable message in bytes. `cutsLong`: longer ones are read past (`isCut`) instead of being an error. */
+  constructor(limit = 64 * 1024 * 1024, cutsLong = false) {
     this.#limit = limit;
+    this.#cutsLong = cutsLong;
   }
 
   push(chunk: Buffer): void {
@@ -37,8 +44,14 @@ export class MessageReader {
 
   /** The next whole message, or null when more bytes are needed. Throws `ProtocolViolation`. */
   next(): Message | null {
+    if (this.#cutting > 0) return this.#cut();
     if (this.#length < HEADER_BYTES) return null;
     const length = this.#front(HEADER_BYTES).readInt32BE(1);
+    if (length > this.#limit && this.#cutsLong) {
+      this.#cutType = this.#chunks[0]?.[0] ?? 0;
+      this.#cutting = length + 1;
+      return this.#cut();
+    }
     if (length < 4 || length > this.#limit) throw new ProtocolViolation(`message length ${length} is out of bounds`);
     if (this.#length < length + 1) return null;
     const front = this.#front(length + 1);
@@ -46,6 +59,17 @@ export class MessageReader {
     if (front.length === length + 1) this.#chunks.shift();
     else this.#chunks[0] = front.subarray(length + 1);
     return { type: front[0] ?? 0, body: front.subarray(HEADER_BYTES, length + 1) };
+  }
+
+  #cut(): Message | null {
+    for (let first = this.#chunks.shift(); first !== undefined; first = this.#chunks.shift()) {
+      const taken = Math.min(first.length, this.#cutting);
+      this.#cutting -= taken;
+      this.#length -= taken;
+      if (taken < first.length) this.#chunks.unshift(first.subarray(taken));
+      if (this.#cutting === 0) return { type: this.#cutType, body: Buffer.alloc(0), isCut: true };
+    }
+    return null;
   }
 
   /** Gives back what was not consumed and empties the reader. */

@@ -288,3 +288,16 @@ test('remapping an endpoint names its stranded sessions, and they move to where 
   expect(await serverPort(client)).toBe(b().port);
   await expect(async () => handlers['endpoints.remove']({ id: 'ep-moving' })).rejects.toThrow(/sessions belong to it/);
 });
+
+test('a session whose state is larger than is carried stays, and loses nothing', async () => {
+  const client = await connect();
+  await client.query(`SELECT length(set_config('my.load', repeat('x', 80 * 1024 * 1024), false))`);
+  expect(await move(yard(), client, 'ep-b', 30)).toMatchObject({
+    outcome: 'error_recoverable',
+    // Whichever comes first on this machine: the limit, or the end of the time for a capture.
+    reason: expect.stringMatching(/longer than 67108864 bytes|no answer within \d+ ms/) as string,
+  });
+  expect((await client.query(`SELECT length(current_setting('my.load')) AS n`)).rows).toEqual([{ n: 80 * 1024 * 1024 }]);
+  await client.query('RESET ALL');
+  expect(await move(yard(), client, 'ep-b')).toMatchObject({ outcome: 'success' });
+});
