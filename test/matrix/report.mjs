@@ -40,7 +40,10 @@ export function forDocs({ cells, modes, clients, servers, hostTrouble }) {
   const head = ['client', ...columns.map(({ authentication, encryption }) => `${authentication}${encryption === 'TLS' ? ', TLS' : ''}`)];
   const matrix = clients.map(({ name }) => [name, ...columns.map((column) => docMark(findCell(cells, name, column)))]);
   const short = clients.filter(({ program }) => program.missing === undefined);
-  const did = Object.entries(steps).map(([step, words]) => [words, ...short.map(({ name }) => stepMark(cells, name, step))]);
+  const did = Object.entries(steps).map(([step, words]) => [
+    words,
+    ...short.map(({ name, limits }) => limitedMark(stepMark(cells, name, step), limits?.[step])),
+  ]);
   const modeRows = clients.map(({ name }) => [name, ...sslModes.map(({ id }) => modeMarks(modes, name, id).join(' / '))]);
   const failures = [...cells, ...modes].filter(({ without, failure }) => without === undefined && failure !== null);
   return `${[
@@ -69,7 +72,7 @@ export function forDocs({ cells, modes, clients, servers, hostTrouble }) {
     '## Authentication',
     '',
     'Without TLS the proxy has it off; with TLS it requires it, and the client checks certificate and name (`verify-full`).',
-    '`scram-sha-256-plus` is SCRAM with channel binding required by the client; `scram pass-through` logs in to servers that ask for',
+    '`scram-sha-256-plus` is SCRAM with channel binding, required by the client if it can; `scram pass-through` logs in to servers that ask for',
     'the same password, which the proxy does not have. ✓: everything of the next table; –: the client cannot, see the notes.',
     '',
     ...markdown(head, matrix),
@@ -138,6 +141,11 @@ function modeMarks(modes, client, mode) {
   const found = settings.map((setting) => modes.find((each) => each.client === client && each.mode === mode && each.setting === setting));
   if (found.every((each) => each?.without !== undefined)) return ['–'];
   return found.map((each) => (each?.failure === null ? (each.entered ? 'in' : 'no') : '✗'));
+}
+
+/** With what of the step this client has, where that is not all. */
+function limitedMark(mark, limit) {
+  return limit === undefined ? mark : `${mark} (${limit} only)`;
 }
 
 /** ✓ when it went well wherever it was tried. */

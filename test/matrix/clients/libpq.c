@@ -98,7 +98,7 @@ static int step_password(void) {
     return -1;
   }
   PGconn *connection = open_connection("password", "not this one");
-  if (connection == NULL) return strstr(failure, "password") != NULL;
+  if (connection == NULL) return strstr(failure, "password authentication failed") != NULL;
   PQfinish(connection);
   return fail("a wrong password was accepted");
 }

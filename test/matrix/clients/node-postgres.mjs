@@ -27,7 +27,11 @@ const common = {
 async function connect(more) {
   const client = new pg.Client({ ...common, database: task.database, ...more });
   client.on('error', (error) => say(`note ${error.message}`));
+  let offered = [];
+  client.connection.once('authenticationSASL', (message) => (offered = message.mechanisms));
   await client.connect();
+  // The driver takes it wherever it is offered, and goes on without it elsewhere: it has no way to insist.
+  if (task.channelBinding && !offered.includes('SCRAM-SHA-256-PLUS')) throw new Error('the login was not bound to the channel');
   return client;
 }
 

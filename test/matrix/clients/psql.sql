@@ -32,7 +32,7 @@ SELECT :'asks_password' = 'yes' AS asked \gset
 \if :asked
   \set found `PGPASSWORD='not this one' "$MATRIX_PSQL" -XAt -c 'SELECT 1' 2>&1 | tr '\n' ' '`
   \set well no
-  SELECT :'found' ~ 'FATAL.*password' AS well \gset
+  SELECT :'found' ~ 'FATAL: +password authentication failed' AS well \gset
   \if :well
     \echo step password ok
   \else
@@ -132,9 +132,9 @@ SELECT :'answer' = 'done' AND inet_server_port() = :port_b AS well \gset
 EXECUTE doubled(21) \gset after_
 \set well no
 SELECT :'after_n' = '42' AS well \gset
+-- That it hears this is what makes the step a success.
 NOTIFY :"application", 'after';
 \if :well
-  \echo step after ok
 \else
   \echo step after fail :LAST_ERROR_MESSAGE
 \endif

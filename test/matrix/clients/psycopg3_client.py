@@ -30,7 +30,7 @@ def wrong_password():
     try:
         connect(password="not this one").close()
     except psycopg.OperationalError as error:
-        if "password" not in str(error):
+        if "password authentication failed" not in str(error):
             raise
         return None
     raise AssertionError("a wrong password was accepted")
