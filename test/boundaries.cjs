@@ -7,10 +7,10 @@ const floors = [
   ['console', 'proxy'],
   ['migration'],
   ['session'],
-  ['pool'],
+  ['pool', 'state'],
   ['backend'],
   ['auth', 'tls', 'endpoints'],
-  ['wire', 'metrics', 'contract'],
+  ['wire', 'sql', 'metrics', 'contract'],
 ];
 
 const pathOf = (names) => `^core/(${names.map((name) => (name.endsWith('.ts') ? name.replace('.', '\\.') + '$' : `${name}/`)).join('|')})`;

@@ -1,5 +1,5 @@
 /** The console's language: what one statement asks for. */
-import { identifierValue, stringValue, tokens, type Token } from '../session/sql-lexer.ts';
+import { identifierValue, stringValue, tokens, type Token } from '../sql/lexer.ts';
 import { ConsoleError } from './console-error.ts';
 import { isViewName, type ViewName } from './views.ts';
 

@@ -2,7 +2,7 @@
 import type net from 'node:net';
 import type { EventLog } from '../metrics/log.ts';
 import { farewell } from '../session/farewell.ts';
-import { splitStatements } from '../session/sql-facts.ts';
+import { splitStatements } from '../sql/facts.ts';
 import { Client } from '../wire/codes.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { MessageReader, ProtocolViolation, readCString, type Message } from '../wire/message-reader.ts';

@@ -1,5 +1,5 @@
 /** The extended query protocol: prepared statements and portals of one console connection (PostgreSQL manual, "Message Flow"). */
-import { splitStatements } from '../session/sql-facts.ts';
+import { splitStatements } from '../sql/facts.ts';
 import { readCString } from '../wire/message-reader.ts';
 import { parameterCount, parseCommand, type Command } from './command.ts';
 import { ConsoleError } from './console-error.ts';

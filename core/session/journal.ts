@@ -3,7 +3,7 @@
  * statement, names of custom settings, type OIDs the client has seen. Journalling is advisory: the catalog capture decides,
  * the journal fills its gaps.
  */
-import { customSettingNames, mentionsCustomSettings, statementKind } from './sql-facts.ts';
+import { customSettingNames, mentionsCustomSettings, statementKind } from '../sql/facts.ts';
 
 /** User-defined types, and those of information_schema, start here: their OIDs differ between servers. */
 export const FIRST_UNSTABLE_OID = 10_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { customSettingNames, mentionsCustomSettings, preparedName, splitStatements, statementKind } from '../../core/session/sql-facts.ts';
-import { identifierValue, skipBlank, stringValue, tokens, type LexerOptions } from '../../core/session/sql-lexer.ts';
+import { customSettingNames, mentionsCustomSettings, preparedName, splitStatements, statementKind } from '../../core/sql/facts.ts';
+import { identifierValue, skipBlank, stringValue, tokens, type LexerOptions } from '../../core/sql/lexer.ts';
 
 const lex = (sql: string, options?: LexerOptions) =>
   [...tokens(sql, options)].map((token) => `${token.kind[0]}:${sql.slice(token.start, token.end)}`);

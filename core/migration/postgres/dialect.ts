@@ -5,10 +5,10 @@ import type { SessionJournal } from '../../session/journal.ts';
 import { Server } from '../../wire/codes.ts';
 import { frame } from '../../wire/messages.ts';
 import { block, Refusal, warn, type CaptureRun, type Dialect, type Source, type StepDeadlines } from '../dialect.ts';
-import { captureFrames, CaptureFailure, cleanUpCapture, readCapture, serverVersionOf, splitAtReady } from './capture.ts';
-import { restore } from './restore.ts';
-import type { SessionStateCapture } from './state.ts';
-import { verify } from './verify.ts';
+import { captureFrames, CaptureFailure, cleanUpCapture, readCapture, serverVersionOf, splitAtReady } from '../../state/capture.ts';
+import { restore } from '../../state/restore.ts';
+import type { SessionStateCapture } from '../../state/state.ts';
+import { verify } from '../../state/verify.ts';
 
 /** A session's state: what the server told, and the unnamed statement if it still exists. */
 export interface PostgresState {

@@ -10,8 +10,8 @@ import { readErrorFields } from '../../wire/errors.ts';
 import { readDataRow } from '../../wire/message-reader.ts';
 import { bind, execute, parse, syncMessage } from '../../wire/messages.ts';
 import { block, warn } from '../dialect.ts';
-import { serverVersionOf } from './capture.ts';
-import { factsSql } from './sql.ts';
+import { serverVersionOf } from '../../state/capture.ts';
+import { factsSql } from '../../state/queries.ts';
 
 const factsSchema = z.object({
   vnum: z.number().int(),

@@ -1,6 +1,6 @@
 /** The state of a PostgreSQL session as a capture finds it (postgres-session-state.md section 3), read and validated. */
 import * as z from 'zod';
-import { GUARDED_SETTINGS } from './sql.ts';
+import { GUARDED_SETTINGS } from './queries.ts';
 
 const list = <T extends z.ZodType>(item: T) =>
   z

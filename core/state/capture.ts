@@ -2,12 +2,12 @@
  * Captures a session's state on its own server connection: one write, one round trip, named statements only, because a simple
  * query would destroy the client's unnamed statement (postgres-session-state.md section 3.1).
  */
-import type { Exchange, ServerConnection } from '../../backend/server-connection.ts';
-import { Server, Status } from '../../wire/codes.ts';
-import { readErrorFields, type ErrorFields } from '../../wire/errors.ts';
-import { readDataRow, type Message } from '../../wire/message-reader.ts';
-import { bind, close, describe, execute, parse, syncMessage } from '../../wire/messages.ts';
-import { guardSql, stateSql, textArray } from './sql.ts';
+import type { Exchange, ServerConnection } from '../backend/server-connection.ts';
+import { Server, Status } from '../wire/codes.ts';
+import { readErrorFields, type ErrorFields } from '../wire/errors.ts';
+import { readDataRow, type Message } from '../wire/message-reader.ts';
+import { bind, close, describe, execute, parse, syncMessage } from '../wire/messages.ts';
+import { guardSql, stateSql, textArray } from './queries.ts';
 import { readState, type SessionStateCapture } from './state.ts';
 
 const GUARD = '_swy_guard';

@@ -2,9 +2,9 @@
  * What the proxy needs to know about a client's SQL, and nothing more: its kind, the custom settings it names, the statement
  * it prepares. Texts are only read.
  */
-import { identifierValue, nextToken, stringValue, tokens, type LexerOptions, type Token } from './sql-lexer.ts';
+import { identifierValue, nextToken, stringValue, tokens, type LexerOptions, type Token } from './lexer.ts';
 
-export { mentionsCustomSettings, statementKind } from './sql-scan.ts';
+export { mentionsCustomSettings, statementKind } from './scan.ts';
 
 /**
  * Top-level statements: from the first to the last token of each, without its semicolon; empty ones are left out. Semicolons

@@ -2,14 +2,14 @@
  * Restores a captured session on another server and proves it: everything is written at once, each group behind its own Sync,
  * the last group being a capture of the result (postgres-session-state.md sections 5, 6 and 11).
  */
-import type { ServerConnection } from '../../backend/server-connection.ts';
-import { preparedName, splitStatements } from '../../session/sql-facts.ts';
-import { Server } from '../../wire/codes.ts';
-import { readErrorFields } from '../../wire/errors.ts';
-import type { Message } from '../../wire/message-reader.ts';
-import { bind, execute, parse, syncMessage } from '../../wire/messages.ts';
+import type { ServerConnection } from '../backend/server-connection.ts';
+import { preparedName, splitStatements } from '../sql/facts.ts';
+import { Server } from '../wire/codes.ts';
+import { readErrorFields } from '../wire/errors.ts';
+import type { Message } from '../wire/message-reader.ts';
+import { bind, execute, parse, syncMessage } from '../wire/messages.ts';
 import { captureFrames, readCapture, serverVersionOf, splitAtReady } from './capture.ts';
-import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray } from './sql.ts';
+import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray } from './queries.ts';
 import type { PreparedStatement, SessionStateCapture } from './state.ts';
 
 /** A step of the restore failed on the target: the message names the object and what the server said. */

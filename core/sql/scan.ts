@@ -129,7 +129,7 @@ const isDigit = (c: number): boolean => c >= 48 && c <= 57;
 const isWordPart = (c: number): boolean => isLetter(c) || isDigit(c) || c === 95 || c === 36 || c >= 128;
 
 /**
- * Whether a text may set a setting with a dot in its name: true for everything in which `customSettingNames` (sql-facts.ts)
+ * Whether a text may set a setting with a dot in its name: true for everything in which `customSettingNames` (facts.ts)
  * finds something, and for a few texts more. Quick enough to run on every statement. Only a body that spells the letters of
  * SET as escapes (E'\x53ET …') goes unseen.
  */
