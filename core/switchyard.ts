@@ -21,6 +21,7 @@ import {
   type TransferRow,
 } from './contract/index.ts';
 import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
+import { poolCalls } from './facade/pool-calls.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
 import { connectLines } from './facade/connect-lines.ts';
@@ -29,6 +30,7 @@ import { endpointRows } from './facade/endpoint-rows.ts';
 import { Feed } from './facade/feed.ts';
 import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
+import { poolingOf } from './facade/pooling.ts';
 import { ServedSettings, type SettingsFile } from './facade/settings.ts';
 import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
@@ -285,6 +287,7 @@ export class Switchyard {
         this.#planner.cancel(operationId);
         return {};
       },
+      ...poolCalls({ sessions: this.#proxy.sessions }),
       'session.close': ({ sessionId }) => {
         const session = this.#proxy.sessions.get(sessionId);
         if (session === undefined) throw new CallError('unknown_session', `There is no session ${sessionId} any more.`);
@@ -343,7 +346,11 @@ export class Switchyard {
   }
 
   #endpointRows(): EndpointRow[] {
-    return endpointRows(this.#map, this.#status, this.#proxy.sessions.values());
+    return endpointRows(this.#map, this.#status, this.#proxy.sessions.values(), (endpoint) => ({
+      poolMode: poolingOf(this.#settings.current, endpoint).mode,
+      profile: poolingOf(this.#settings.current, endpoint).profile,
+      paused: false,
+    }));
   }
 
   #hostInfo(): HostInfo {
@@ -378,6 +385,7 @@ export class Switchyard {
       endpoints: this.#endpointRows(),
       sessions: this.#sessionRows(),
       pools: this.#pools.rows(),
+      observations: [],
       operations: this.#planner.operations(),
       transfers: this.#planner.transfers(),
       counters: this.#planner.counters(),

@@ -3,7 +3,7 @@
  * from it; a host must have a handler for every name (`Handlers`), and a message that does not fit is refused by `dispatch`.
  */
 import * as z from 'zod';
-import { endpointId, snapshot, verdict } from './model.ts';
+import { endpointId, poolMode, poolProfile, snapshot, verdict } from './model.ts';
 import { savedSettings, settingsView } from './settings.ts';
 
 const nothing = z.strictObject({});
@@ -64,6 +64,28 @@ export const calls = {
 
   /** Ends a session with FATAL 57P01. */
   'session.close': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },
+
+  /** Cancels what the session runs, or its wait for a server connection; nothing happens if it does neither. */
+  'session.cancel': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },
+  /**
+   * Rolls back the open transaction of a session in transaction mode that has nothing running, and frees its server connection; its next
+   * statement is answered as in a failed transaction (25P02). Refused (`not_in_transaction`, `busy`, `session_mode`).
+   */
+  'session.rollback': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },
+
+  /** Sets how the sessions of an endpoint are pooled, live; kept with the settings. */
+  'endpoints.pooling': { request: z.strictObject({ id: endpointId, mode: poolMode, profile: poolProfile }), reply: nothing },
+  /**
+   * PgBouncer's commands, for one endpoint. `pause`: no session is given a server connection any more; replies once all are given back, or
+   * is refused (`pause_timeout`, naming who holds one) and resumed after `withinMs`. `reconnect`: server connections are replaced as they
+   * are given back. `kill`: its sessions are ended and its server connections closed, and it stays paused.
+   */
+  'pool.pause': { request: z.strictObject({ endpoint: endpointId, withinMs }), reply: nothing },
+  'pool.resume': { request: z.strictObject({ endpoint: endpointId }), reply: nothing },
+  'pool.reconnect': { request: z.strictObject({ endpoint: endpointId }), reply: nothing },
+  'pool.kill': { request: z.strictObject({ endpoint: endpointId }), reply: nothing },
+  /** Forgets what profile `observe` has found. */
+  'observations.clear': { request: nothing, reply: nothing },
 
   'settings.get': { request: nothing, reply: settingsView },
   /** Puts settings to work for clients that come from now on, and keeps them. The users stay as they are. */

@@ -3,7 +3,18 @@
  * snapshot. Absent keys mean "unchanged".
  */
 import * as z from 'zod';
-import { endpointRow, hostInfo, logEntry, migrationCounters, operationRow, poolRow, sample, sessionRow, transferRow } from './model.ts';
+import {
+  endpointRow,
+  hostInfo,
+  logEntry,
+  migrationCounters,
+  observationRow,
+  operationRow,
+  poolRow,
+  sample,
+  sessionRow,
+  transferRow,
+} from './model.ts';
 
 export const delta = z.object({
   seq: z.number().int().positive(),
@@ -14,6 +25,8 @@ export const delta = z.object({
   sessions: z.object({ upsert: z.array(sessionRow), remove: z.array(z.number().int()) }).optional(),
   /** The whole list, when any pool changed. */
   pools: z.array(poolRow).optional(),
+  /** The whole list, when any of it changed. */
+  observations: z.array(observationRow).optional(),
   /** Changed operations and transfers; a host forgets the oldest beyond 1,000 and a window may do the same. */
   operations: z.array(operationRow).optional(),
   transfers: z.array(transferRow).optional(),

@@ -14,6 +14,20 @@ export const endpointId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'use letters, digits, - and _, at most 63, starting with a letter or digit');
 
+/**
+ * When a session gives its server connection back. `session`: when its client leaves; `transaction`: at every safe point, unless
+ * something pins it.
+ */
+export const poolMode = z.enum(['session', 'transaction']);
+export type PoolMode = z.infer<typeof poolMode>;
+
+/**
+ * What transaction mode does about state that cannot be carried (pooling.md 3.4.9). `strict`: pins when in doubt; `compatible`: pins
+ * only for what is known; `observe`: pins nothing, carries nothing, and reports every statement that would have needed it.
+ */
+export const poolProfile = z.enum(['strict', 'compatible', 'observe']);
+export type PoolProfile = z.infer<typeof poolProfile>;
+
 /** Whether a backend answered when it was last asked (`unknown`: never asked). */
 export const backendStatus = z.enum(['unknown', 'up', 'down']);
 
@@ -39,6 +53,10 @@ export const endpointRow = z.object({
   serverVersion: z.string().nullable(),
   checkedAt: at.nullable(),
   sessions: count,
+  poolMode,
+  profile: poolProfile,
+  /** No session of the endpoint is given a server connection until it is resumed. */
+  paused: z.boolean(),
 });
 export type EndpointRow = z.infer<typeof endpointRow>;
 
@@ -65,6 +83,20 @@ export const routedBy = z.enum(['options', 'database', 'sni', 'listener', 'defau
 export const transferPhase = z.enum(['preflight', 'dial', 'armed', 'suspend', 'capture', 'restore', 'verify', 'swap', 'resume', 'settled']);
 export type TransferPhase = z.infer<typeof transferPhase>;
 
+/** Why a session in transaction mode keeps its server connection (pooling.md 3.4.7). */
+export const pinRow = z.object({
+  /** Stable code, e.g. `advisory_lock`, `temp_object`, `held_cursor`, `listen`, `sequence`. */
+  code: z.string(),
+  /** In words, naming the object. */
+  reason: z.string(),
+  since: at,
+  /** The statement after which it was found, its constants left out; null: not known. */
+  statement: z.string().nullable(),
+  /** What the client would have to do, in words. */
+  endsWhen: z.string(),
+});
+export type PinRow = z.infer<typeof pinRow>;
+
 /** One client session. */
 export const sessionRow = z.object({
   id: z.number().int().positive(),
@@ -78,8 +110,16 @@ export const sessionRow = z.object({
   requestedEndpoint: z.string().nullable(),
   routedBy,
   backend: z.string(),
-  /** Process id of the server connection on the backend; null while it has none. */
+  /** The pool its server connections come from: `PoolRow.key`. */
+  pool: z.string(),
+  poolMode,
+  /** Process id of the server connection on the backend; null while it has none (waiting, or detached). */
   serverPid: z.number().int().nullable(),
+  /** Times it was given a server connection. */
+  assignments: count,
+  /** How long it has waited for server connections, all together. */
+  waitMs: ms,
+  pins: z.array(pinRow),
   clientAddress: z.string(),
   clientPort: z.number().int(),
   /** The protocol that encrypts the client's connection, for example `TLSv1.3`; null: none, it is plain text. */
@@ -109,6 +149,10 @@ export const sessionRow = z.object({
 });
 export type SessionRow = z.infer<typeof sessionRow>;
 
+/** Percentiles of the values seen since start (a bounded, uniformly sampled reservoir); all in milliseconds. */
+export const distribution = z.object({ count, p50: ms, p95: ms, p99: ms, max: ms });
+export type Distribution = z.infer<typeof distribution>;
+
 /** One pool: the server connections of a backend, database and role. */
 export const poolRow = z.object({
   /** `backend/database/role`, unique. */
@@ -124,6 +168,10 @@ export const poolRow = z.object({
   idle: count,
   /** Being reset before reuse (PgBouncer: tested). */
   resetting: count,
+  /** Asked whether it still answers, before it is used (PgBouncer: tested, too). */
+  checking: count,
+  /** Waiting for a cancel request on its way, before it may serve anybody else (PgBouncer: being_canceled). */
+  cancelling: count,
   /** Being dialled or authenticated (PgBouncer: login). */
   connecting: count,
   /** Sessions that wait for a server connection. */
@@ -134,8 +182,32 @@ export const poolRow = z.object({
   opened: count,
   /** Times a session was given an idle server connection instead of a new one. */
   reused: count,
+  /** Times a session was given a server connection. */
+  assignments: count,
+  /** How long sessions waited for one; those that got one at once count as 0. */
+  wait: distribution,
+  /** The last login's error, while it is told to others at once (fail fast); null otherwise. */
+  failure: z.string().nullable(),
 });
 export type PoolRow = z.infer<typeof poolRow>;
+
+/** Something that a client did in profile `observe` and that would have broken behind a pooler in transaction mode. */
+export const observationRow = z.object({
+  endpoint: z.string(),
+  application: z.string(),
+  /** The code of the pin, or of the state, that strict would have kept. */
+  code: z.string(),
+  /** What would have gone wrong, in words. */
+  message: z.string(),
+  /** What to write instead; null: nothing is known. */
+  fix: z.string().nullable(),
+  /** The statement, its constants left out. */
+  statement: z.string(),
+  count,
+  firstAt: at,
+  lastAt: at,
+});
+export type ObservationRow = z.infer<typeof observationRow>;
 
 /** How a transfer ended; the seed's names. `refused`: nothing was tried, see the reason. */
 export const transferOutcome = z.enum(['success', 'error_recoverable', 'error_fatal', 'refused']);
@@ -199,10 +271,6 @@ export const operationRow = z.object({
   cancelled: z.boolean(),
 });
 export type OperationRow = z.infer<typeof operationRow>;
-
-/** Percentiles of the values seen since start (a bounded, uniformly sampled reservoir); all in milliseconds. */
-export const distribution = z.object({ count, p50: ms, p95: ms, p99: ms, max: ms });
-export type Distribution = z.infer<typeof distribution>;
 
 /**
  * The first seed's counters. A transfer is counted when it settles, so attempted = success + error_recoverable + error_fatal
@@ -301,6 +369,7 @@ export const snapshot = z.object({
   endpoints: z.array(endpointRow),
   sessions: z.array(sessionRow),
   pools: z.array(poolRow),
+  observations: z.array(observationRow),
   operations: z.array(operationRow),
   transfers: z.array(transferRow),
   counters: migrationCounters,

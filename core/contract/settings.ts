@@ -3,7 +3,7 @@
  * and the window; every value has a default, unknown keys are refused. Times are seconds here because people write them.
  */
 import * as z from 'zod';
-import { endpointId } from './model.ts';
+import { endpointId, poolMode, poolProfile } from './model.ts';
 
 const seconds = (standard: number) => z.number().int().min(0).max(86_400).default(standard);
 const limit = (standard: number) => z.number().int().min(0).max(1_000_000).default(standard);
@@ -60,6 +60,42 @@ export const settings = z.strictObject({
     .max(100)
     .default([]),
   unknownEndpoint: z.enum(['default', 'refuse']).default('default'),
+  /** The pools of server connections (pooling.md 2.2). */
+  pooling: z
+    .strictObject({
+      /** For endpoints that have no line of their own below. */
+      mode: poolMode.default('session'),
+      profile: poolProfile.default('strict'),
+      endpoints: z
+        .array(z.strictObject({ endpoint: endpointId, mode: poolMode, profile: poolProfile.default('strict') }))
+        .max(1_000)
+        .default([]),
+      /** Server connections of one pool: the most, the least (while a client is there), and how many more in need. */
+      size: z.number().int().min(1).max(10_000).default(200),
+      min: limit(0),
+      reserve: limit(0),
+      /** How long somebody has to wait before the reserve is touched. */
+      reserveAfter: seconds(5),
+      /** Most server connections to one backend, all its pools together. */
+      perBackend: limit(0),
+      /** How long a session may wait for a server connection, and after what time it is told that it waits. */
+      wait: seconds(120),
+      waitNotice: seconds(5),
+      /** Closed when unused for so long; closed, once it is given back, when it is so old. */
+      idle: seconds(600),
+      lifetime: seconds(3600),
+      /** Asked whether it still answers before it is used, after so long without use. */
+      check: seconds(30),
+      /** Logins at the same time, per pool. */
+      logins: z.number().int().min(1).max(100).default(4),
+      /** After a failed login, and with no connection left: how long others are told its error at once. */
+      retryAfter: seconds(1),
+      /** An open transaction whose client is gone: rolled back and the connection kept, or the connection closed. */
+      abandoned: z.enum(['rollback', 'close']).default('rollback'),
+    })
+    .prefault({}),
+  /** Prometheus text at `/metrics`. The headless host has it on the port of its window; this is a port for the desktop app. */
+  metrics: z.strictObject({ port: z.number().int().min(0).max(65_535).nullable().default(null) }).prefault({}),
 });
 export type Settings = z.infer<typeof settings>;
 /** As a person writes them: everything may be left out. */

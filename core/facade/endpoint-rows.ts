@@ -5,7 +5,12 @@ import type { Session } from '../session/session.ts';
 import type { EndpointStatus } from './endpoint-status.ts';
 
 /** One row per line, in the map's order; of a password only that there is one. */
-export function endpointRows(map: EndpointMap, status: EndpointStatus, sessions: Iterable<Session>): EndpointRow[] {
+export function endpointRows(
+  map: EndpointMap,
+  status: EndpointStatus,
+  sessions: Iterable<Session>,
+  poolingOf: (endpoint: string) => Pick<EndpointRow, 'poolMode' | 'profile' | 'paused'>,
+): EndpointRow[] {
   const counts = new Map<string, number>();
   for (const { place } of sessions) counts.set(place.endpoint, (counts.get(place.endpoint) ?? 0) + 1);
   return map.list().map((spec) => ({
@@ -20,5 +25,6 @@ export function endpointRows(map: EndpointMap, status: EndpointStatus, sessions:
     isDefault: spec.id === map.defaultId,
     ...status.of(backendId(spec)),
     sessions: counts.get(spec.id) ?? 0,
+    ...poolingOf(spec.id),
   }));
 }

@@ -21,6 +21,8 @@ export interface PoolsOptions {
   onDial(backend: string, failure: DialFailure | null, serverVersion: string | null): void;
 }
 
+const noDistribution = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
+
 /** Finds or makes the pool for a login and hands out its connections. */
 export class Pools {
   readonly #pools = new Map<string, Pool>();
@@ -78,6 +80,11 @@ export class Pools {
       maxWaitMs: pool.maxWaitMs,
       opened: pool.opened,
       reused: pool.reused,
+      checking: 0,
+      cancelling: 0,
+      assignments: pool.opened + pool.reused,
+      wait: noDistribution,
+      failure: null,
     }));
   }
 

@@ -59,13 +59,13 @@ it('catches every import that goes up, out or round, and no other', { timeout: 6
   const { summary } = JSON.parse(output) as { summary: { violations: { from: string; rule: { name: string } }[] } };
   expect(summary.violations.map(({ from, rule }) => `${from}: ${rule.name}`).sort()).toEqual([
     'core/attic/new.ts: core-folders-are-known',
-    'core/pool/up.ts: core-pool-imports-downward',
+    'core/pool/up.ts: core-pool-state-imports-downward',
     'core/session/circle-a.ts: no-circles',
     'core/session/shell.ts: core-knows-no-shell',
     'core/session/shell.ts: electron-in-the-desktop-shell-only',
     'core/session/type-only.ts: core-knows-no-shell',
     'core/session/type-only.ts: electron-in-the-desktop-shell-only',
-    'core/wire/up.ts: core-wire-metrics-contract-imports-downward',
+    'core/wire/up.ts: core-wire-sql-metrics-contract-imports-downward',
     'main/headless.ts: electron-in-the-desktop-shell-only',
     'main/reaches-up.ts: main-knows-no-window',
     'main/tested.ts: main-knows-no-window',

@@ -34,6 +34,9 @@ function endpointRow(id: string, port: number): EndpointRow {
     serverVersion: '18.4',
     checkedAt: at,
     sessions: 1,
+    poolMode: 'session',
+    profile: 'strict',
+    paused: false,
   };
 }
 
@@ -47,6 +50,11 @@ function sessionRow(id: number, endpoint: string): SessionRow {
     requestedEndpoint: endpoint,
     routedBy: 'options',
     backend: '127.0.0.1:1',
+    pool: '127.0.0.1:1/postgres/me',
+    poolMode: 'session',
+    assignments: 1,
+    waitMs: 0,
+    pins: [],
     serverPid: 4000 + id,
     clientAddress: '127.0.0.1',
     tls: null,
@@ -122,6 +130,11 @@ const pool: PoolRow = {
   maxWaitMs: 1500,
   opened: 3,
   reused: 4,
+  checking: 0,
+  cancelling: 0,
+  assignments: 7,
+  wait: { count: 7, p50: 0, p95: 0, p99: 1500, max: 1500 },
+  failure: null,
 };
 const figures: StatFigures = {
   serverAssignments: 1,

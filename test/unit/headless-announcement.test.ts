@@ -22,6 +22,9 @@ function announcement(
     serverVersion: '18.4',
     checkedAt: null,
     sessions: 0,
+    poolMode: 'session',
+    profile: 'strict',
+    paused: false,
   } as const;
   return {
     url: 'http://127.0.0.1:8080/#token=abc',

@@ -254,6 +254,14 @@ function handlersOf(world: World, settings: SettingsHandlers, moves: Set<ReturnT
       });
       return { operationId };
     },
+    'session.cancel': () => ({}),
+    'session.rollback': () => ({}),
+    'endpoints.pooling': () => ({}),
+    'pool.pause': () => ({}),
+    'pool.resume': () => ({}),
+    'pool.reconnect': () => ({}),
+    'pool.kill': () => ({}),
+    'observations.clear': () => ({}),
     'operation.cancel': ({ operationId }) => {
       const operation = world.operations.get(operationId);
       if (operation) world.putOperation({ ...operation, cancelled: true });

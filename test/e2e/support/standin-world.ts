@@ -107,6 +107,7 @@ export class World {
       endpoints: this.#counted(),
       sessions: [...this.sessions.values()],
       pools: this.#pools(),
+      observations: [],
       operations: [...this.operations.values()],
       transfers: [...this.transfers.values()],
       counters: this.counters,
@@ -157,6 +158,11 @@ export class World {
       endpoint: endpoint.id,
       ...this.#route(id, endpoint.id),
       backend: endpoint.backend,
+      pool: `${endpoint.backend}/postgres/postgres`,
+      poolMode: 'session',
+      assignments: 1,
+      waitMs: 0,
+      pins: [],
       serverPid: 4000 + id,
       clientAddress: '127.0.0.1',
       tls: id % 3 === 0 || id === 5 ? 'TLSv1.3' : null,
@@ -247,6 +253,9 @@ export class World {
       serverVersion: '18.4',
       checkedAt: Date.now() - 4_000,
       sessions: 0,
+      poolMode: 'session',
+      profile: 'strict',
+      paused: false,
     };
   }
 
@@ -332,6 +341,11 @@ export class World {
         maxWaitMs: waiting * 410,
         opened: active + 14,
         reused: active * 3,
+        checking: 0,
+        cancelling: 0,
+        assignments: active * 4 + 14,
+        wait: { count: active * 4 + 14, p50: 0, p95: waiting * 40, p99: waiting * 200, max: waiting * 410 },
+        failure: null,
       };
     });
   }
