@@ -6,7 +6,9 @@ import type net from 'node:net';
 import type { ServerConnection, ServerOwner } from '../backend/server-connection.ts';
 import { Client, Status } from '../wire/codes.ts';
 import { readCString } from '../wire/message-reader.ts';
-import { close, flushMessage, parameterStatus } from '../wire/messages.ts';
+import { errorResponse, noticeResponse, type ErrorFields } from '../wire/errors.ts';
+import { close, flushMessage, parameterStatus, readyForQuery } from '../wire/messages.ts';
+import { Cancellation } from './cancellation.ts';
 import { Expected } from './expected-answers.ts';
 import type { SessionJournal } from './journal.ts';
 import { Link } from './link.ts';
@@ -29,11 +31,17 @@ export interface ForwarderEvents {
   ended(end: ForwarderEnd): void;
 }
 
-const inDoubt = 'it is not certain yet that a failed COPY is over';
+/** Who decides when a session has a server connection. */
+export interface Lessee {
+  /** The session is at a safe point, and something may have happened since the last one. */
+  boundary(): void;
+  /** A detached session's client wants something; more than once while it waits. */
+  wanted(): void;
+  /** It wants nothing any more: what it wanted was refused. */
+  unwanted(): void;
+}
 
-/** How often a cancel that was held is said, and how far apart, milliseconds. */
-const HELD_CANCELS = 5;
-const HELD_CANCEL_MS = 100;
+const inDoubt = 'it is not certain yet that a failed COPY is over';
 
 /** Input held for a suspended session before its client is no longer read. */
 const HELD_LIMIT = 256 * 1024;
@@ -56,11 +64,10 @@ export class Forwarder implements ServerOwner {
   #goodbye = false;
   /** The client's socket is gone: nothing can be delivered any more. */
   #gone: string | null = null;
-  #cancelHeld = false;
-  /** A cancel request is on its way: the next one for the same request goes out behind it, all others are this one. */
-  #cancelling = false;
-  /** The request (`Link.queries`) for which another one came meanwhile. */
-  #cancelAgain: number | null = null;
+  readonly #cancellation = new Cancellation(this);
+  /** It has no server connection, and none is on its way but by `lessee`. */
+  #detached = false;
+  #lessee: Lessee | null = null;
   #onSafe: (() => void) | null = null;
   #onDeparture: (() => void) | null = null;
   #onServerLost: ((reason: string) => void) | null = null;
@@ -76,6 +83,7 @@ export class Forwarder implements ServerOwner {
         this.#depart();
       },
       violated: (message) => this.#end('violation', message),
+      dropped: () => this.#client.write(readyForQuery()),
     });
     this.response = new ResponseProcessor(this.link, journal, clientPid, {
       forward: (bytes) => this.#toClient(bytes),
@@ -88,6 +96,7 @@ export class Forwarder implements ServerOwner {
     // Until there is a server, the client's first messages wait like those of a suspended session.
     this.link.suspended = true;
     client.on('data', (chunk: Buffer) => {
+      if (this.#detached && !this.#isWelcome(chunk)) return;
       try {
         this.request.push(chunk);
       } catch (error) {
@@ -95,6 +104,7 @@ export class Forwarder implements ServerOwner {
       }
       if (this.#isOverfull()) client.pause();
       if (this.#onSafe !== null) this.#checkSafe();
+      else if (this.#detached && this.hasInput) this.#lessee?.wanted();
     });
     client.on('drain', () => this.#server?.resumeReading());
     client.on('end', () => this.#depart());
@@ -129,7 +139,7 @@ export class Forwarder implements ServerOwner {
   /** What a transfer would have to wait for, in words; null at a safe point. */
   unsafeReason(): string | null {
     const reason = this.#busyReason();
-    if (reason !== null) return reason;
+    if (reason !== null || this.#detached) return reason;
     if (this.link.suspended) return 'its state is just being looked at';
     return (this.#server?.cancelsInFlight ?? 0) > 0 ? 'a cancel request is on its way' : null;
   }
@@ -137,7 +147,7 @@ export class Forwarder implements ServerOwner {
   #busyReason(): string | null {
     const { link } = this;
     const { expected } = link;
-    if (this.#server === null) return 'waiting for a server connection';
+    if (this.#server === null) return this.#detached && !this.hasInput ? null : 'waiting for a server connection';
     if (expected.copyIn || link.requestType === Client.CopyData) return `COPY in progress since ${since(link.busySince)}`;
     if (expected.outstanding > 0) {
       if (link.status !== Status.Idle) return `busy in transaction since ${since(link.transactionSince)}`;
@@ -164,6 +174,71 @@ export class Forwarder implements ServerOwner {
     if (!this.link.suspended) this.#continue();
   }
 
+  /** Hands the decision when it has a server connection to somebody; null: it keeps the one it has. */
+  lease(lessee: Lessee | null): void {
+    this.#lessee = lessee;
+  }
+
+  /** It has no server connection and needs none before its client's next message. */
+  get isDetached(): boolean {
+    return this.#detached;
+  }
+
+  /** The client has sent something that waits. */
+  get hasInput(): boolean {
+    return this.request.heldBytes > 0;
+  }
+
+  /** Begins without a server connection; the client has been told that it is ready, and the values of `parameters`. */
+  startDetached(parameters: Iterable<readonly [string, string]>): void {
+    for (const [name, value] of parameters) this.clientParameters.set(name, value);
+    this.#detached = true;
+    if (this.#departing) this.#depart();
+    else if (this.hasInput) this.#lessee?.wanted();
+  }
+
+  /** Gives up the server connection, at a safe point or from a suspension at one; input is held until `attach`. */
+  detach(): ServerConnection | null {
+    const server = this.#server;
+    server?.setOwner(null);
+    // A client that reads slowly may have left it paused.
+    server?.resumeReading();
+    this.#server = null;
+    this.#detached = true;
+    this.link.suspended = true;
+    this.#onDeparture = null;
+    this.#onServerLost = null;
+    if (!this.#isOverfull()) this.#client.resume();
+    if (this.#departing) this.#depart();
+    return server;
+  }
+
+  /** Gives a detached session a server connection that carries its state, tells the client what differs, and lets its input pass. */
+  attach(server: ServerConnection): void {
+    this.#detached = false;
+    this.#own(server);
+    // What the server has already said may have ended the session.
+    if (this.#ended) return;
+    if (this.#client.writableNeedDrain) server.pauseReading();
+    this.#tellParameters(server);
+    this.link.suspended = false;
+    this.#continue();
+  }
+
+  /** Answers the request that waits at the head of a detached session's input with an error, as a server would. */
+  refuse(fields: Omit<ErrorFields, 'severity'>): void {
+    this.#client.write(errorResponse({ severity: 'ERROR', ...fields }));
+    this.request.drop();
+    if (this.#ended) return;
+    if (!this.hasInput) this.#lessee?.unwanted();
+    if (this.#departing) this.#depart();
+  }
+
+  /** Tells a client that waits what for. */
+  notice(fields: Omit<ErrorFields, 'severity'>): void {
+    this.#client.write(noticeResponse({ severity: 'NOTICE', ...fields }));
+  }
+
   /** Holds the client's input from here on; only at a safe point. The server connection is the caller's to talk to until `resume`. */
   suspend(watch: { onDeparture: () => void; onServerLost: (reason: string) => void }): void {
     this.#onSafe = null;
@@ -182,14 +257,18 @@ export class Forwarder implements ServerOwner {
     this.#own(next);
     // What the new server has already said may have ended the session.
     if (this.#ended) return old;
-    const changed: Buffer[] = [];
-    for (const [name, value] of next.parameters) {
+    this.#tellParameters(next);
+    return old;
+  }
+
+  #tellParameters(server: ServerConnection): void {
+    let changed: Buffer[] | null = null;
+    for (const [name, value] of server.parameters) {
       if (this.clientParameters.get(name) === value) continue;
       this.clientParameters.set(name, value);
-      changed.push(parameterStatus(name, value));
+      (changed ??= []).push(parameterStatus(name, value));
     }
-    if (changed.length > 0) this.#client.write(Buffer.concat(changed));
-    return old;
+    if (changed !== null) this.#client.write(Buffer.concat(changed));
   }
 
   /** Lets the client's input pass again, what was held first. */
@@ -199,45 +278,22 @@ export class Forwarder implements ServerOwner {
     this.#onDeparture = null;
     this.#onServerLost = null;
     this.#continue();
-    if (this.#cancelHeld) {
-      this.#cancelHeld = false;
-      this.#insist(this.link.requestAt, this.link.expected.outstanding, HELD_CANCELS);
-    }
-  }
-
-  /**
-   * Delivers a cancel that was held. Its statement went out in this very moment, and a server that has not read it yet takes no
-   * notice: the cancel is repeated while exactly that statement goes unanswered.
-   */
-  #insist(requestAt: number, outstanding: number, left: number): void {
-    const { link } = this;
-    if (this.#ended || link.suspended || link.requestAt !== requestAt || link.expected.outstanding !== outstanding) return;
-    this.cancel();
-    if (left > 1) setTimeout(() => this.#insist(requestAt, outstanding, left - 1), HELD_CANCEL_MS).unref();
+    this.#cancellation.deliverHeld();
   }
 
   /** The client asked to cancel. While suspended nothing of the client's runs, but what it has sent meanwhile will. */
   cancel(): void {
-    if (this.link.suspended) {
-      this.#cancelHeld = this.request.heldBytes > 0;
-      return;
-    }
-    const server = this.#server;
-    if (server === null || !this.#isRunning()) return;
-    if (this.#cancelling) {
-      this.#cancelAgain = this.link.queries;
-      return;
-    }
-    this.#cancelling = true;
-    void server
-      .cancel(() => this.#server === server && !this.link.suspended && this.#isRunning())
-      .then(() => {
-        this.#cancelling = false;
-        const again = this.#cancelAgain === this.link.queries && !this.link.suspended;
-        this.#cancelAgain = null;
-        if (again) this.cancel();
-        if (this.#onSafe !== null) this.#checkSafe();
-      });
+    if (this.#detached) {
+      // Nothing of it has reached a server yet: PostgreSQL's own answer, and the queue is left.
+      if (this.hasInput) this.refuse({ sqlState: '57014', message: 'canceling statement due to user request' });
+    } else if (this.link.suspended) this.#cancellation.hold(this.request.heldBytes > 0);
+    else this.#cancellation.send();
+  }
+
+  /** A cancel request has arrived. */
+  settled(): void {
+    if (this.#onSafe !== null) this.#checkSafe();
+    else this.#checkBoundary();
   }
 
   /** Delivers a notification that arrived in the middle of an exchange of the proxy's own. */
@@ -265,6 +321,7 @@ export class Forwarder implements ServerOwner {
     if (this.link.expected.inDoubt) this.#probe();
     if (this.#onSafe !== null) this.#checkSafe();
     if (this.#departing) this.#depart();
+    else if (this.#lessee !== null && this.link.expected.outstanding === 0) this.#checkBoundary();
   }
 
   onServerDrain(): void {
@@ -276,15 +333,23 @@ export class Forwarder implements ServerOwner {
     else this.#end('server_lost', reason);
   }
 
+  /** Something comes from the client of a detached session: false when it is its goodbye, for which no server is needed. */
+  #isWelcome(chunk: Buffer): boolean {
+    if (this.request.isDropping) return true;
+    if (this.request.isEmpty && chunk[0] === Client.Terminate) {
+      this.#goodbye = true;
+      this.#depart();
+      return false;
+    }
+    // With a server connection at hand nothing has to be held.
+    if (this.request.isEmpty) this.#lessee?.wanted();
+    return true;
+  }
+
   #own(server: ServerConnection): void {
     this.#server = server;
     this.response.changeServer(server.pid);
     server.setOwner(this);
-  }
-
-  /** Something of the client's may run on the server; in an open cycle only a Flush brings its answers. */
-  #isRunning(): boolean {
-    return this.link.expected.outstanding > 0 || this.link.expected.cycleOpen;
   }
 
   /** Whatever a client sends, it can only end its own session. */
@@ -304,7 +369,8 @@ export class Forwarder implements ServerOwner {
     this.#pump();
     if (this.#ended) return;
     if (this.#departing) this.#depart();
-    if (this.#onSafe !== null) this.#checkSafe();
+    else if (this.#onSafe !== null) this.#checkSafe();
+    else this.#checkBoundary();
   }
 
   #pump(): void {
@@ -318,6 +384,11 @@ export class Forwarder implements ServerOwner {
 
   #isOverfull(): boolean {
     return this.request.heldBytes > HELD_LIMIT;
+  }
+
+  #checkBoundary(): void {
+    if (this.#lessee === null || this.#ended || this.#departing || this.#detached || this.#onSafe !== null || !this.isSafe) return;
+    this.#lessee.boundary();
   }
 
   #checkSafe(): void {
@@ -393,7 +464,7 @@ export class Forwarder implements ServerOwner {
     this.#onSafe = null;
     this.link.armed = false;
     this.link.suspended = true;
-    this.#events.ended({ kind, message, server, fit, busy: this.#isRunning() });
+    this.#events.ended({ kind, message, server, fit, busy: this.link.expected.outstanding > 0 || this.link.expected.cycleOpen });
   }
 }
 

@@ -14,6 +14,8 @@ export interface RequestSink {
   terminated(): void;
   /** The client broke the protocol. */
   violated(message: string): void;
+  /** What `drop` was to leave out is over: the client waits for its ReadyForQuery. */
+  dropped(): void;
 }
 
 /** How much of a message is collected for the journal when it does not come in one piece. */
@@ -35,6 +37,9 @@ export class RequestProcessor {
   #length = 0;
   #collected: Buffer | null = null;
   #collectedLength = 0;
+  /** See `drop`. */
+  #dropping: 'nothing' | 'message' | 'cycle' = 'nothing';
+  #dropLeft = 0;
 
   constructor(link: Link, journal: SessionJournal, sink: RequestSink) {
     this.#link = link;
@@ -45,6 +50,28 @@ export class RequestProcessor {
   /** True when no message is partly forwarded. */
   get atBoundary(): boolean {
     return this.#bodyLeft === 0;
+  }
+
+  /** See `drop`: its end is still to come. */
+  get isDropping(): boolean {
+    return this.#dropping !== 'nothing';
+  }
+
+  /** True when nothing of a message is waiting for the rest of it, or for the gate. */
+  get isEmpty(): boolean {
+    return this.#partial === null && this.#held.length === 0;
+  }
+
+  /**
+   * Leaves out the request at the head of what is held, as a server does that has answered it with an error: one simple query or function
+   * call, or an extended cycle up to its Sync, of which a part may still be to come. `dropped` follows, perhaps at once.
+   */
+  drop(): void {
+    const type = this.#partial?.[0] ?? this.#held[0]?.[0] ?? 0;
+    this.#dropping = type === Client.Query || type === Client.FunctionCall ? 'message' : 'cycle';
+    const held = this.#held.splice(0);
+    this.heldBytes = 0;
+    for (const chunk of held) this.push(chunk);
   }
 
   /** Takes bytes from the client. */
@@ -89,6 +116,7 @@ export class RequestProcessor {
       chunk = Buffer.concat([this.#partial, input]);
       this.#partial = null;
     }
+    if (this.#dropping !== 'nothing') chunk = this.#leaveOut(chunk);
     const end = chunk.length;
     let at = 0;
     while (at < end) {
@@ -134,6 +162,37 @@ export class RequestProcessor {
       }
     }
     this.#forward(chunk, end);
+  }
+
+  /** What comes behind that which is left out. */
+  #leaveOut(chunk: Buffer): Buffer {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#dropLeft === 0) {
+        if (chunk.length - at < HEADER_BYTES) {
+          this.#partial = chunk.subarray(at);
+          break;
+        }
+        const type = chunk[at] ?? 0;
+        const length = chunk.readInt32BE(at + 1);
+        if (type === Client.Terminate || length < 4 || length > MAX_MESSAGE_LENGTH || !isClientType(type)) {
+          this.#stopped = true;
+          if (type === Client.Terminate) this.#sink.terminated();
+          else this.#sink.violated(isClientType(type) ? `invalid message length ${length}` : `invalid frontend message type ${type}`);
+          break;
+        }
+        if (type === Client.Sync) this.#dropping = 'message';
+        this.#dropLeft = length + 1;
+      }
+      const taken = Math.min(this.#dropLeft, chunk.length - at);
+      this.#dropLeft -= taken;
+      at += taken;
+      if (this.#dropLeft > 0 || this.#dropping === 'cycle') continue;
+      this.#dropping = 'nothing';
+      this.#sink.dropped();
+      return chunk.subarray(at);
+    }
+    return chunk.subarray(chunk.length);
   }
 
   #forward(chunk: Buffer, end: number): void {

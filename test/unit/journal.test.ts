@@ -17,6 +17,7 @@ function session(startupNames: string[] = []): {
   const request = new RequestProcessor(link, journal, {
     forward: () => undefined,
     terminated: () => undefined,
+    dropped: () => undefined,
     violated: (message) => expect.fail(message),
   });
   const response = new ResponseProcessor(link, journal, 1, {

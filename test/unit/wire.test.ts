@@ -22,6 +22,7 @@ function requests(): { processor: RequestProcessor; link: Link; out: () => Buffe
   const processor = new RequestProcessor(link, new SessionJournal([]), {
     forward: (bytes) => forwarded.push(Buffer.from(bytes)),
     terminated: () => events.push('terminated'),
+    dropped: () => undefined,
     violated: (message) => events.push(message),
   });
   return { processor, link, events, out: () => Buffer.concat(forwarded) };
