@@ -1,8 +1,8 @@
 /** Who logs in at an endpoint's backend, and how a session's database translates when it moves. */
 import { backendId, dialAddress, type EndpointSpec } from '../endpoints/map.ts';
-import type { BackendTls } from '../tls/backend-tls.ts';
+import { tlsKey, type BackendTls } from '../tls/backend-tls.ts';
 import type { BackendAddress } from './channel.ts';
-import { credentialAt, NO_CREDENTIAL, type Credential } from './credential.ts';
+import { credentialAt, credentialKey, NO_CREDENTIAL, type Credential } from './credential.ts';
 
 /** Who logs in where. */
 export interface Login {
@@ -18,6 +18,12 @@ export interface Login {
 /** The identity of a set of startup parameters, independent of their order. */
 export function startupKey(startup: ReadonlyMap<string, string>): string {
   return JSON.stringify([...startup].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+}
+
+/** The identity of a login, its credential included: equal keys are let in, and greeted, alike. */
+export function loginKey(login: Login): string {
+  const { backend, database, role, startup, credential, tls } = login;
+  return JSON.stringify([backend.id, database, role, startupKey(startup), credentialKey(credential), tlsKey(tls)]);
 }
 
 /**
