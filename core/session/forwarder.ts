@@ -7,7 +7,7 @@ import type { ServerConnection, ServerOwner } from '../backend/server-connection
 import { Client, Status } from '../wire/codes.ts';
 import { readCString } from '../wire/message-reader.ts';
 import { errorResponse, noticeResponse, type ErrorFields } from '../wire/errors.ts';
-import { close, flushMessage, parameterStatus, readyForQuery } from '../wire/messages.ts';
+import { close, copyFail, flushMessage, parameterStatus, readyForQuery, syncMessage } from '../wire/messages.ts';
 import { Cancellation } from './cancellation.ts';
 import { Expected } from './expected-answers.ts';
 import type { SessionJournal } from './journal.ts';
@@ -24,6 +24,8 @@ export interface ForwarderEnd {
   readonly fit: boolean;
   /** The server still runs something of this client's. */
   readonly busy: boolean;
+  /** Nothing runs any more, but a transaction is open. */
+  readonly inTransaction: boolean;
 }
 
 /** What the owner of a forwarder hears. */
@@ -43,6 +45,9 @@ export interface Lessee {
 
 const inDoubt = 'it is not certain yet that a failed COPY is over';
 
+/** How long a server may take to bring to an end what a lost client has left. */
+const SALVAGE_MS = 5_000;
+
 /** Input held for a suspended session before its client is no longer read. */
 const HELD_LIMIT = 256 * 1024;
 
@@ -52,6 +57,11 @@ export class Forwarder implements ServerOwner {
   readonly request: RequestProcessor;
   readonly response: ResponseProcessor;
   readonly journal: SessionJournal;
+  /**
+   * Whether what runs when the client is lost is brought to its end (by a cancel, a Sync, a CopyFail) so that the server connection can
+   * be used again; else the session ends at once, with `busy`.
+   */
+  salvages = false;
   /** What the client was last told of every reported parameter. */
   readonly clientParameters = new Map<string, string>();
   readonly #client: net.Socket;
@@ -68,6 +78,8 @@ export class Forwarder implements ServerOwner {
   /** It has no server connection, and none is on its way but by `lessee`. */
   #detached = false;
   #lessee: Lessee | null = null;
+  /** See `salvages`. */
+  #salvage: NodeJS.Timeout | null = null;
   #onSafe: (() => void) | null = null;
   #onDeparture: (() => void) | null = null;
   #onServerLost: ((reason: string) => void) | null = null;
@@ -166,6 +178,11 @@ export class Forwarder implements ServerOwner {
     this.#onSafe = onSafe;
     this.link.armed = true;
     this.#checkSafe();
+  }
+
+  /** A transfer waits for its next safe point. */
+  get isArmed(): boolean {
+    return this.#onSafe !== null;
   }
 
   disarm(): void {
@@ -293,7 +310,7 @@ export class Forwarder implements ServerOwner {
   /** A cancel request has arrived. */
   settled(): void {
     if (this.#onSafe !== null) this.#checkSafe();
-    else this.#checkBoundary();
+    else this.checkBoundary();
   }
 
   /** Delivers a notification that arrived in the middle of an exchange of the proxy's own. */
@@ -321,7 +338,7 @@ export class Forwarder implements ServerOwner {
     if (this.link.expected.inDoubt) this.#probe();
     if (this.#onSafe !== null) this.#checkSafe();
     if (this.#departing) this.#depart();
-    else if (this.#lessee !== null && this.link.expected.outstanding === 0) this.#checkBoundary();
+    else if (this.#lessee !== null && this.link.expected.outstanding === 0) this.checkBoundary();
   }
 
   onServerDrain(): void {
@@ -370,7 +387,7 @@ export class Forwarder implements ServerOwner {
     if (this.#ended) return;
     if (this.#departing) this.#depart();
     else if (this.#onSafe !== null) this.#checkSafe();
-    else this.#checkBoundary();
+    else this.checkBoundary();
   }
 
   #pump(): void {
@@ -386,7 +403,8 @@ export class Forwarder implements ServerOwner {
     return this.request.heldBytes > HELD_LIMIT;
   }
 
-  #checkBoundary(): void {
+  /** Tells the lessee, if the session is at a safe point. */
+  checkBoundary(): void {
     if (this.#lessee === null || this.#ended || this.#departing || this.#detached || this.#onSafe !== null || !this.isSafe) return;
     this.#lessee.boundary();
   }
@@ -411,7 +429,8 @@ export class Forwarder implements ServerOwner {
   }
 
   #toClient(bytes: Buffer): void {
-    if (!this.#client.write(bytes)) this.#server?.pauseReading();
+    // Whom nobody reads any more is no reason for the server to wait.
+    if (this.#gone === null && !this.#client.write(bytes)) this.#server?.pauseReading();
   }
 
   #noteParameter(body: Buffer): void {
@@ -437,8 +456,9 @@ export class Forwarder implements ServerOwner {
       return;
     }
     const { link } = this;
-    if (this.#gone !== null) this.#end('client_lost', this.#gone);
-    else if (link.suspended && this.request.heldBytes > 0) return;
+    if (this.#gone !== null) {
+      if (!this.#isBeingSalvaged()) this.#end('client_lost', this.#gone);
+    } else if (link.suspended && this.request.heldBytes > 0) return;
     else if (
       link.suspended ||
       !link.expected.isOwed ||
@@ -452,11 +472,39 @@ export class Forwarder implements ServerOwner {
     }
   }
 
+  /** The client is lost: true while what it has left running on the server is brought to its end. */
+  #isBeingSalvaged(): boolean {
+    const { link } = this;
+    const { expected } = link;
+    const server = this.#server;
+    const isHopeless = link.suspended || link.streaming || expected.inDoubt || !this.request.atBoundary;
+    if (!this.salvages || server === null || isHopeless) return false;
+    if (expected.outstanding === 0 && !expected.cycleOpen && !expected.copyIn && this.response.atBoundary) return false;
+    if (this.#salvage !== null) return true;
+    this.#salvage = setTimeout(() => this.#end('client_lost', this.#gone ?? 'the client left'), SALVAGE_MS);
+    if (expected.copyIn) {
+      server.write(copyFail('the client was lost'));
+      expected.push(Expected.CopyEnd);
+    }
+    if (expected.cycleOpen) {
+      server.write(syncMessage);
+      expected.push(Expected.Sync);
+    }
+    server.resumeReading();
+    this.#cancellation.send();
+    return true;
+  }
+
   #end(kind: ForwarderEnd['kind'], message: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearTimeout(this.#salvage ?? undefined);
     const server = this.#server;
+    const { expected } = this.link;
     const fit = kind !== 'server_lost' && !this.link.suspended && this.#busyReason() === null;
+    const busy = expected.outstanding > 0 || expected.cycleOpen;
+    const isWhole = this.request.atBoundary && this.response.atBoundary && !expected.inDoubt && !expected.copyIn;
+    const inTransaction = kind !== 'server_lost' && !this.link.suspended && !busy && isWhole && this.link.status !== Status.Idle;
     this.#onDeparture = null;
     this.#onServerLost = null;
     this.#server = null;
@@ -464,7 +512,7 @@ export class Forwarder implements ServerOwner {
     this.#onSafe = null;
     this.link.armed = false;
     this.link.suspended = true;
-    this.#events.ended({ kind, message, server, fit, busy: this.link.expected.outstanding > 0 || this.link.expected.cycleOpen });
+    this.#events.ended({ kind, message, server, fit, busy, inTransaction });
   }
 }
 

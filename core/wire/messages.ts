@@ -103,6 +103,11 @@ export function close(kind: 'S' | 'P', name: string, encoding: BufferEncoding = 
   return frame(Client.Close, Buffer.from(kind, 'latin1'), cstring(name, encoding));
 }
 
+/** CopyFail: the COPY FROM STDIN under way fails with `reason`. */
+export function copyFail(reason: string): Buffer {
+  return frame(Client.CopyFail, cstring(reason));
+}
+
 export const flushMessage = frame(Client.Flush);
 export const syncMessage = frame(Client.Sync);
 export const terminateMessage = frame(Client.Terminate);
