@@ -51,6 +51,38 @@ describe('readDraft', () => {
     });
   });
 
+  it('says what does not fit the pools: a number, a bound, more at least than at most, an endpoint twice', () => {
+    const line = { endpoint: 'ep-a', mode: 'transaction', profile: 'strict' } as const;
+    const draft = {
+      ...base,
+      poolLogins: '0',
+      poolWait: 'long',
+      poolSize: '5',
+      poolMin: '6',
+      poolEndpoints: [line, { ...line, endpoint: '' }, line],
+    };
+    expect(readDraft(draft).errors).toEqual({
+      poolLogins: 'At least 1.',
+      poolWait: 'Give a whole number; 0 stands for none.',
+      poolMin: 'More than the pool may hold.',
+      'pooling.endpoints.1.endpoint': 'Choose an endpoint.',
+      'pooling.endpoints.2.endpoint': 'It has a line already.',
+    });
+  });
+
+  it('serves metrics on no port, any, or one that nobody has', () => {
+    const listeners = [{ endpoint: 'ep-a', port: '6500' }];
+    expect(readDraft({ ...base, metricsPort: ' ' }).settings?.metrics?.port).toBeNull();
+    expect(readDraft({ ...base, metricsPort: '0' }).settings?.metrics?.port).toBe(0);
+    expect(readDraft({ ...base, listeners, metricsPort: '6500' }).errors).toEqual({ metricsPort: 'ep-a has this port already.' });
+    expect(readDraft({ ...base, metricsPort: '6432' }, 6432).errors).toEqual({ metricsPort: 'This is the port of the proxy itself.' });
+  });
+
+  it('keeps the modes of endpoints, each as it was', () => {
+    const pooling = { ...settings.pooling, endpoints: [{ endpoint: 'ep-b', mode: 'transaction', profile: 'observe' } as const] };
+    expect(readDraft(draftOf({ ...settings, pooling })).settings?.pooling).toEqual(pooling);
+  });
+
   it('leaves out of the errors only what was not filled in yet', () => {
     const draft = { ...base, certificateFile: '', clients: '' };
     expect(Object.keys(withoutEmpty(readDraft(draft).errors, draft))).toEqual(['clients']);

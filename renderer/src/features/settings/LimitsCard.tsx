@@ -1,32 +1,7 @@
 import type { ReactNode } from 'react';
-import { TextField } from '../../ui/Field.tsx';
 import styles from './Settings.module.css';
-import type { Draft } from './draft.ts';
-import { SETTINGS_FORM } from './form.ts';
 import type { CardProps } from './form.ts';
-import { edit } from './staged.ts';
-
-type NumberKey = 'clients' | 'clientsPerEndpoint' | 'clientsPerUser' | 'login' | 'idleClient' | 'idleInTransaction' | 'keepalive';
-
-interface NumberFieldProps extends Pick<CardProps, 'draft' | 'errors'> {
-  field: NumberKey & keyof Draft;
-  label: string;
-  hint?: string;
-}
-
-function NumberField({ field, label, hint, draft, errors }: NumberFieldProps): ReactNode {
-  return (
-    <TextField
-      label={label}
-      inputMode="numeric"
-      form={SETTINGS_FORM}
-      value={draft[field]}
-      error={errors[field] ?? null}
-      {...(hint === undefined ? {} : { hint })}
-      onChange={(event) => edit({ [field]: event.target.value })}
-    />
-  );
-}
+import { NumberField } from './NumberField.tsx';
 
 /** How many clients there may be. */
 export function LimitsCard(props: Pick<CardProps, 'draft' | 'errors'>): ReactNode {

@@ -8,6 +8,7 @@ import { Button } from '../../ui/Button.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { AuthenticationCard } from './AuthenticationCard.tsx';
 import { LimitsCard, TimesCard } from './LimitsCard.tsx';
+import { MetricsCard, PoolingCard } from './PoolingCard.tsx';
 import { RoutingCard } from './RoutingCard.tsx';
 import styles from './Settings.module.css';
 import { TlsCard } from './TlsCard.tsx';
@@ -122,11 +123,13 @@ function Form({ view }: { view: HostSettings }): ReactNode {
         <div className={styles.stack}>
           <TlsCard view={view} draft={draft} errors={errors} />
           <AuthenticationCard view={view} draft={draft} errors={errors} />
+          <RoutingCard view={view} draft={draft} errors={errors} />
+          <MetricsCard draft={draft} errors={errors} />
         </div>
         <div className={styles.stack}>
           <LimitsCard draft={draft} errors={errors} />
           <TimesCard draft={draft} errors={errors} />
-          <RoutingCard view={view} draft={draft} errors={errors} />
+          <PoolingCard draft={draft} errors={errors} />
         </div>
       </div>
     </div>

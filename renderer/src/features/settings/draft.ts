@@ -1,11 +1,13 @@
 import { savedSettings } from '../../../../core/contract/index.ts';
 import type { CallRequest, SettingsView } from '../../../../core/contract/index.ts';
 import { formatCount } from '../../lib/format.ts';
+import { poolingDraftOf, poolingErrors, poolingFields, poolingInput, poolingPaths } from './draft-pooling.ts';
+import type { PoolingDraft } from './draft-pooling.ts';
 
 type Shown = SettingsView['settings'];
 
 /** The settings as they stand in the form: flat, and numbers as they were typed. Users are not in it, they have calls of their own. */
-export interface Draft {
+export interface Draft extends PoolingDraft {
   tlsClients: Shown['tls']['clients'];
   certificate: Shown['tls']['certificate']['kind'];
   certificateFile: string;
@@ -25,7 +27,7 @@ export interface Draft {
 }
 
 /** Where each part of the draft stands in the settings, which is how the schema names what does not fit. */
-const paths: Record<Exclude<keyof Draft, 'listeners'>, string> = {
+const paths: Record<Exclude<keyof Draft, 'listeners' | 'poolEndpoints'>, string> = {
   tlsClients: 'tls.clients',
   certificate: 'tls.certificate',
   certificateFile: 'tls.certificate.certificate',
@@ -40,6 +42,7 @@ const paths: Record<Exclude<keyof Draft, 'listeners'>, string> = {
   idleInTransaction: 'times.idleInTransaction',
   keepalive: 'times.keepalive',
   unknownEndpoint: 'unknownEndpoint',
+  ...poolingPaths,
 };
 
 /** The name of a field that does not fit, and what is wrong with it. A listener's port is `listeners.<index>.port`. */
@@ -50,7 +53,7 @@ export type ReadDraft =
   { ok: true; settings: CallRequest<'settings.save'>; errors: DraftErrors } | { ok: false; settings: null; errors: DraftErrors };
 
 /** The form that shows these settings. */
-export function draftOf({ tls, authentication, limits, times, listeners, unknownEndpoint }: Shown): Draft {
+export function draftOf({ tls, authentication, limits, times, listeners, unknownEndpoint, ...rest }: Shown): Draft {
   const files = tls.certificate.kind === 'files' ? tls.certificate : { certificate: '', key: '' };
   return {
     tlsClients: tls.clients,
@@ -68,6 +71,7 @@ export function draftOf({ tls, authentication, limits, times, listeners, unknown
     keepalive: String(times.keepalive),
     listeners: listeners.map(({ endpoint, port }) => ({ endpoint, port: String(port) })),
     unknownEndpoint,
+    ...poolingDraftOf(rest),
   };
 }
 
@@ -89,10 +93,11 @@ export function readDraft(draft: Draft, proxyPort: number | null = null): ReadDr
     },
     listeners: draft.listeners.map(({ endpoint, port }) => ({ endpoint, port: wholeNumber(port) })),
     unknownEndpoint: draft.unknownEndpoint,
+    ...poolingInput(draft, wholeNumber),
   });
   const errors: Record<string, string> = {};
   for (const issue of parsed.error?.issues ?? []) errors[fieldAt(issue.path)] ??= wordsOf(issue);
-  Object.assign(errors, portErrors(draft, proxyPort));
+  Object.assign(errors, portErrors(draft, proxyPort), poolingErrors(draft, wholeNumber));
   if (draft.tlsClients !== 'off' && draft.certificate === 'none') {
     errors['certificate'] = 'Encryption needs a certificate: make a local one, or name files.';
   }
@@ -124,6 +129,8 @@ const groups: readonly { name: string; fields: readonly (keyof Draft)[] }[] = [
   { name: 'limits', fields: ['clients', 'clientsPerEndpoint', 'clientsPerUser'] },
   { name: 'times', fields: ['login', 'idleClient', 'idleInTransaction', 'keepalive'] },
   { name: 'routing', fields: ['listeners', 'unknownEndpoint'] },
+  { name: 'pools', fields: poolingFields },
+  { name: 'metrics', fields: ['metricsPort'] },
 ];
 
 /** The parts of the form that were edited, in its order. */
@@ -154,17 +161,19 @@ interface Issue {
   code?: string | undefined;
   origin?: unknown;
   maximum?: unknown;
+  minimum?: unknown;
   message: string;
 }
 
 function wordsOf(issue: Issue): string {
   if (issue.code === 'too_big' && issue.origin !== 'string') return `At most ${formatCount(Number(issue.maximum))}.`;
+  if (issue.code === 'too_small' && issue.origin === 'number') return `At least ${formatCount(Number(issue.minimum))}.`;
   if (issue.code === 'too_small' && issue.origin === 'string') return 'Give the path of the file.';
   if (issue.code === 'invalid_type') return 'Give a whole number; 0 stands for none.';
   return `${issue.message.charAt(0).toUpperCase()}${issue.message.slice(1)}.`;
 }
 
-function portErrors({ listeners }: Draft, proxyPort: number | null): Record<string, string> {
+function portErrors({ listeners, metricsPort }: Draft, proxyPort: number | null): Record<string, string> {
   const errors: Record<string, string> = {};
   const taken = new Map<number, string>();
   if (proxyPort !== null) taken.set(proxyPort, 'This is the port of the proxy itself.');
@@ -177,5 +186,7 @@ function portErrors({ listeners }: Draft, proxyPort: number | null): Record<stri
     if (holder === undefined) taken.set(number, `${endpoint} has this port already.`);
     else errors[`listeners.${index}.port`] = holder;
   });
+  const metricsTaken = metricsPort.trim() === '' ? undefined : taken.get(wholeNumber(metricsPort));
+  if (metricsTaken !== undefined) errors['metricsPort'] = metricsTaken;
   return errors;
 }
