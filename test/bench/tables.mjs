@@ -1,0 +1,146 @@
+/** The results as text: for a terminal, and as docs/benchmark.md. */
+
+const header = [
+  'configuration',
+  'clients',
+  'per second',
+  'of direct',
+  'of PgBouncer',
+  'p50 ms',
+  'p95 ms',
+  'p99 ms',
+  'CPU µs',
+  'RSS MB',
+  'servers',
+];
+
+/** Everything, as columns. */
+export function forTerminal(results) {
+  const parts = [];
+  for (const workload of results.workloads) {
+    const rows = rowsOf(results, workload.id);
+    if (rows.length > 0) parts.push(`${workload.label} (${workload.unit})`, columns([header, ...rows]), '');
+  }
+  parts.push(...memoryLines(results), '', ...floorLines(results), '', ...skippedLines(results));
+  return parts.join('\n').trimEnd();
+}
+
+/** docs/benchmark.md. */
+export function forDocs(results) {
+  const { machine, knobs } = results;
+  const parts = [
+    '# Benchmark',
+    '',
+    'Written by `npm run bench -- --write`; this run:',
+    '',
+    `    ${results.command}`,
+    '',
+    `${machine.cores} cores, ${machine.memoryGb} GB of memory, ${machine.system}, Node ${machine.node}, PostgreSQL ${machine.postgres}, pgbench ` +
+      `${machine.pgbench}, ${machine.pgbouncer === null ? 'no PgBouncer' : `PgBouncer ${machine.pgbouncer}`}; clients, poolers and server share the cores. ` +
+      `${knobs.rounds} rounds of ${knobs.duration} s, scale ${knobs.scale}, ${results.at.slice(0, 10)}.`,
+    '',
+    'All configurations are measured in turn, each round beginning with another one. A ratio compares two runs of the same round; shown is',
+    'the median, with the lowest and the highest. Latencies are medians of the rounds’ percentiles; where every transaction is a session of',
+    'its own they are those of the whole session, login included. CPU is that of the pooler’s process per transaction (or session), RSS',
+    'its highest, servers the most server connections in use at a time. “No pool” is the same proxy told to keep no server connection.',
+    '',
+    '## Floors',
+    '',
+    '| floor | measured (the worst cell) | |',
+    '| --- | ---: | --- |',
+    ...results.floors.map((floor) => `| ${floor.title} | ${valueWords(floor)} | ${verdict(floor)} |`),
+    '',
+  ];
+  for (const workload of results.workloads) {
+    const rows = rowsOf(results, workload.id);
+    if (rows.length === 0) continue;
+    const cells = (row) => `| ${row.join(' | ')} |`;
+    parts.push(`## ${capital(workload.label)}`, '', `Per second: ${workload.unit}.`, '');
+    parts.push(cells(header), `| --- |${' ---: |'.repeat(header.length - 1)}`, ...rows.map(cells), '');
+  }
+  parts.push('## Memory of an idle client', '', ...memoryLines(results).map((line) => `- ${line}`), '');
+  const skipped = skippedLines(results);
+  if (skipped.length > 0) parts.push('## Not measured', '', ...skipped.map((line) => `- ${line}`), '');
+  return `${parts.join('\n').trimEnd()}\n`;
+}
+
+/** One line per floor, met or not. */
+export function floorLines(results) {
+  return results.floors.map((floor) => `${verdict(floor).padEnd(12)} ${floor.title}: ${valueWords(floor)}`);
+}
+
+export function verdict({ met }) {
+  if (met === null) return 'not measured';
+  return met ? 'met' : 'NOT MET';
+}
+
+export function valueWords({ value, best, where, title }) {
+  if (value === null) return '–';
+  const unit = title.includes('kB') ? ' kB' : '';
+  const upTo = best === value ? '' : `; best ${best.toFixed(2)}`;
+  return `${value.toFixed(unit === '' ? 2 : 1)}${unit} (${where}${upTo})`;
+}
+
+function rowsOf(results, workload) {
+  const order = results.configurations.map(({ id }) => id);
+  return results.rows
+    .filter((row) => row.workload === workload)
+    .toSorted((a, b) => a.clients - b.clients || order.indexOf(a.configuration) - order.indexOf(b.configuration))
+    .map((row) => {
+      const { label } = results.configurations.find(({ id }) => id === row.configuration);
+      if (row.tps === null) return [label, String(row.clients), `failed: ${row.failure}`, ...Array(8).fill('')];
+      return [
+        label,
+        String(row.clients),
+        row.tps.median.toFixed(0),
+        ratio(row.toDirect),
+        ratio(row.toRival),
+        milliseconds(row.p50),
+        milliseconds(row.p95),
+        milliseconds(row.p99),
+        row.cpuMicros === null ? '' : row.cpuMicros.toFixed(0),
+        row.peakKb === null ? '' : (row.peakKb / 1024).toFixed(0),
+        row.servers === null ? '' : String(row.servers),
+      ];
+    });
+}
+
+function ratio(spread) {
+  return spread === null ? '' : `${spread.median.toFixed(2)} (${spread.lowest.toFixed(2)}–${spread.highest.toFixed(2)})`;
+}
+
+function milliseconds(value) {
+  return value === null ? '' : value.toFixed(value < 10 ? 2 : 0);
+}
+
+function memoryLines(results) {
+  if (results.memory.length === 0) return ['memory of an idle client: not measured'];
+  return results.memory.map((each) => {
+    const { label } = results.configurations.find(({ id }) => id === each.configuration);
+    if (each.kbPerClient === null) return `${label}: failed with ${each.clients} idle clients: ${each.failure}`;
+    const from = `${(each.beforeKb / 1024).toFixed(0)} to ${(each.afterKb / 1024).toFixed(0)} MB`;
+    return `${label}: ${each.kbPerClient.toFixed(1)} kB per idle client (${each.clients} of them, RSS from ${from})`;
+  });
+}
+
+function skippedLines(results) {
+  return results.configurations.filter(({ skipped }) => skipped !== null).map(({ label, skipped }) => `SKIPPED: ${label}: ${skipped}`);
+}
+
+function columns(rows) {
+  const widths = rows[0].map((_, at) => Math.max(...rows.filter((row) => !failed(row)).map((row) => row[at].length)));
+  return rows
+    .map((row) => {
+      if (failed(row)) return `${row[0].padEnd(widths[0])}  ${row[1].padStart(widths[1])}  ${row[2]}`;
+      return row.map((text, at) => (at === 0 ? text.padEnd(widths[at]) : text.padStart(widths[at]))).join('  ');
+    })
+    .join('\n');
+}
+
+function failed(row) {
+  return row[2].startsWith('failed');
+}
+
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
