@@ -7,7 +7,7 @@ import { Server, Status } from '../wire/codes.ts';
 import { readErrorFields, type ErrorFields } from '../wire/errors.ts';
 import { readDataRow, type Message } from '../wire/message-reader.ts';
 import { bind, close, describe, execute, parse, syncMessage } from '../wire/messages.ts';
-import { guardSql, stateSql, textArray } from './queries.ts';
+import { GUARDED_SETTINGS, guardSql, stateSql, textArray } from './queries.ts';
 import { readState, type SessionStateCapture } from './state.ts';
 
 const GUARD = '_swy_guard';
@@ -57,15 +57,15 @@ function run(name: string, sql: string, types: readonly number[], parameters: re
   ];
 }
 
-/** Reads the answer to a capture's first group. Throws `CaptureFailure`. */
-export function readCapture(messages: readonly Message[]): SessionStateCapture {
+/** Reads the answer to a capture's first group, which overrode `guardedNames`. Throws `CaptureFailure`. */
+export function readCapture(messages: readonly Message[], guardedNames = GUARDED_SETTINGS): SessionStateCapture {
   const error = messages.find((message) => message.type === Server.ErrorResponse);
   if (error !== undefined) throw new CaptureFailure(readErrorFields(error.body));
   const rows = messages.filter((message) => message.type === Server.DataRow).map((message) => readDataRow(message.body));
   const json = rows[1]?.[0];
   if (rows.length !== 2 || rows[0] === undefined || json === undefined || json === null)
     throw new Error('the capture came back incomplete');
-  return readState(rows[0], json);
+  return readState(guardedNames, rows[0], json);
 }
 
 /** Splits an answer at its ReadyForQuery messages. */
@@ -80,13 +80,17 @@ export function splitAtReady(messages: readonly Message[]): Message[][] {
 }
 
 /**
- * After a capture that failed: a statement whose Execute failed stays prepared, because its Close was skipped. Removes both
+ * After a capture that failed: a statement whose Execute failed stays prepared, because its Close was skipped. Removes its two
  * names. Never rejects. A server that gives other answers than these is out of step: the session's next answer would be a wrong one,
  * so its connection is closed.
  */
-export async function cleanUpCapture(server: ServerConnection, deadlineMs: number): Promise<void> {
+export async function cleanUpCapture(
+  server: ServerConnection,
+  deadlineMs: number,
+  [guard, state]: readonly [string, string] = [GUARD, STATE],
+): Promise<void> {
   if (!server.isOpen) return;
-  const exchange: Exchange = server.exchange(Buffer.concat([close('S', GUARD), close('S', STATE), syncMessage]), 1, { deadlineMs });
+  const exchange: Exchange = server.exchange(Buffer.concat([close('S', guard), close('S', state), syncMessage]), 1, { deadlineMs });
   const answer = await exchange.answer.catch(() => null);
   await exchange.quiet;
   if (answer === null) return;

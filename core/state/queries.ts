@@ -94,7 +94,7 @@ const STATE = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',p
   AND r.active_pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())
 )::pg_catalog.text, CASE pg_catalog.getdatabaseencoding()::pg_catalog.text WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)`;
 
-/** Sets many settings in one statement; `$1` names, `$2` values (text[]). Atomic: one bad value reverts all. */
+/** Sets many settings in one statement, or resets those whose value is NULL; `$1` names, `$2` values (text[]). Atomic: one bad value reverts all. */
 export const SET_SETTINGS = `SELECT pg_catalog.count(pg_catalog.set_config(n,v,false))
 FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS u(n,v)`;
 
@@ -119,9 +119,9 @@ const FACTS = `SELECT pg_catalog.json_build_object('vnum',pg_catalog.current_set
 'xacts',(SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_xacts x WHERE x.owner OPERATOR(pg_catalog.=) session_user AND x.database OPERATOR(pg_catalog.=) pg_catalog.current_database()),
 'gucs',(SELECT pg_catalog.json_agg(s.name ORDER BY s.name) FROM pg_catalog.pg_settings s WHERE s.context OPERATOR(pg_catalog.=) ANY ('{user,superuser}'::pg_catalog.text[])))`;
 
-/** A text array literal. */
-export function textArray(values: Iterable<string>): string {
-  return `{${[...values].map((value) => `"${value.replace(/[\\"]/g, '\\$&')}"`).join(',')}}`;
+/** A text array literal; null: NULL. */
+export function textArray(values: Iterable<string | null>): string {
+  return `{${[...values].map((value) => (value === null ? 'NULL' : `"${value.replace(/[\\"]/g, '\\$&')}"`)).join(',')}}`;
 }
 
 /** A quoted identifier. */

@@ -3,14 +3,14 @@
  * the last group being a capture of the result (postgres-session-state.md sections 5, 6 and 11).
  */
 import type { ServerConnection } from '../backend/server-connection.ts';
-import { preparedName, splitStatements } from '../sql/facts.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields } from '../wire/errors.ts';
 import type { Message } from '../wire/message-reader.ts';
 import { bind, execute, parse, syncMessage } from '../wire/messages.ts';
 import { captureFrames, readCapture, serverVersionOf, splitAtReady } from './capture.ts';
+import { prepareText } from './prepare-text.ts';
 import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray } from './queries.ts';
-import type { PreparedStatement, SessionStateCapture } from './state.ts';
+import type { SessionStateCapture } from './state.ts';
 
 /** A step of the restore failed on the target: the message names the object and what the server said. */
 export class RestoreFailure extends Error {
@@ -153,27 +153,15 @@ function statementGroups(state: SessionStateCapture): Group[] {
       frames: batch.map((statement) => parse(statement.name, statement.text ?? '', statement.parameterTypes, state.textEncoding)),
     });
   }
+  const standard = state.settings.get('standard_conforming_strings')?.value !== 'off';
   for (const statement of state.statements) {
     if (!statement.fromSql) continue;
-    const sql = prepareStatementText(statement, state);
+    const sql = prepareText(statement.name, statement.text ?? '', standard);
+    if (sql === null) throw new RestoreFailure(`the text of prepared statement "${statement.name}" cannot be told from its neighbours`);
     groups.push({
       label: `prepared statement "${statement.name}"`,
       frames: [parse('', sql, [], state.textEncoding), bind('', ''), execute('')],
     });
   }
   return groups;
-}
-
-/**
- * An SQL-level PREPARE is listed with the whole string it arrived in; only the PREPARE itself may run again
- * (postgres-session-state.md 6.2).
- */
-function prepareStatementText(statement: PreparedStatement, state: SessionStateCapture): string {
-  const text = statement.text ?? '';
-  const options = { standardConformingStrings: state.settings.get('standard_conforming_strings')?.value !== 'off' };
-  const pieces = splitStatements(text, options);
-  if (pieces.length <= 1) return text;
-  const own = pieces.map(({ start, end }) => text.slice(start, end)).find((piece) => preparedName(piece, options) === statement.name);
-  if (own === undefined) throw new RestoreFailure(`the text of prepared statement "${statement.name}" cannot be told from its neighbours`);
-  return own;
 }

@@ -1,6 +1,5 @@
 /** The state of a PostgreSQL session as a capture finds it (postgres-session-state.md section 3), read and validated. */
 import * as z from 'zod';
-import { GUARDED_SETTINGS } from './queries.ts';
 
 const list = <T extends z.ZodType>(item: T) =>
   z
@@ -19,8 +18,8 @@ const stateSchema = z.object({
   cu: z.string(),
   role: z.string(),
   rec: z.boolean(),
-  /** name, value in base units, source, reset value, context */
-  gucs: list(z.tuple([z.string(), z.string().nullable(), z.string(), z.string().nullable(), z.string()])),
+  /** name, value in base units, source; a look adds whether the session's user may set it */
+  gucs: list(z.tuple([z.string(), z.string().nullable(), z.string()], z.unknown())),
   custom: z.record(z.string(), z.string()).nullable(),
   /** name, text (null: longer than 256 KiB), made by SQL PREPARE, parameter and result type OIDs */
   ps: list(z.tuple([z.string(), z.string().nullable(), z.boolean(), oids, oids.nullable()])),
@@ -34,6 +33,8 @@ const stateSchema = z.object({
   /** type, identity */
   temp: list(z.tuple([z.string(), z.string().nullable()])),
   tslots: z.number().int(),
+  /** There is, or was, something temporary. */
+  mytemp: z.boolean().default(false),
 });
 
 /** One prepared statement. */
@@ -50,6 +51,8 @@ export interface PreparedStatement {
 export interface Setting {
   readonly value: string;
   readonly source: string;
+  /** False: the session's own user could not set it; not found out by every capture. */
+  readonly isSettable: boolean;
 }
 
 /** A type whose OID may differ on another server. */
@@ -83,22 +86,29 @@ export interface SessionStateCapture {
   /** In words, e.g. `table pg_temp.basket`. */
   readonly temporaryObjects: readonly string[];
   readonly temporarySlots: number;
+  /** The connection has, or once had, temporary objects; not found out by every capture. */
+  readonly hasTemporarySchema: boolean;
   /** Size of the captured state in bytes. */
   readonly bytes: number;
 }
 
-/** Reads the guard's row and the state's JSON; throws `ZodError` when the server answered something else. */
-export function readState(guard: readonly (Buffer | null)[], json: Buffer): SessionStateCapture {
+/**
+ * Reads the guard's row (of each of `guardedNames` the old value and the override) and the state's JSON; throws `ZodError` when the server
+ * answered something else.
+ */
+export function readState(guardedNames: readonly string[], guard: readonly (Buffer | null)[], json: Buffer): SessionStateCapture {
   // SQL_ASCII databases hold bytes without a meaning: they are carried one to one.
   const textEncoding = json.includes('"enc" : "SQL_ASCII"') ? 'latin1' : 'utf8';
   const raw = stateSchema.parse(JSON.parse(json.toString(textEncoding)));
   const guarded = new Map<string, string>();
-  for (const [index, name] of GUARDED_SETTINGS.entries()) {
+  for (const [index, name] of guardedNames.entries()) {
     const value = guard[index * 2];
     if (value !== undefined && value !== null) guarded.set(name, value.toString('latin1'));
   }
   const settings = new Map<string, Setting>();
-  for (const [name, value, source] of raw.gucs) if (!guarded.has(name)) settings.set(name, { value: value ?? '', source });
+  for (const [name, value, source, settable] of raw.gucs) {
+    if (!guarded.has(name)) settings.set(name, { value: value ?? '', source, isSettable: settable !== false });
+  }
   return {
     pid: raw.pid,
     serverVersion: raw.vnum,
@@ -119,6 +129,7 @@ export function readState(guard: readonly (Buffer | null)[], json: Buffer): Sess
     // Functions are listed with the schema's own name, tables with its alias; the client knows only the alias.
     temporaryObjects: raw.temp.map(([kind, identity]) => `${kind} ${(identity ?? '(unnamed)').replace(/\bpg_temp_\d+\./g, 'pg_temp.')}`),
     temporarySlots: raw.tslots,
+    hasTemporarySchema: raw.mytemp,
     bytes: json.length,
   };
 }
