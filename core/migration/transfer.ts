@@ -5,6 +5,7 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { Finding, TransferOutcome, TransferPhase, TransferRow } from '../contract/index.ts';
 import type { Pools } from '../pool/pools.ts';
+import { cleanWant } from '../pool/want.ts';
 import type { Session, SessionTransfer } from '../session/session.ts';
 import { Refusal, type Dialect, type Source } from './dialect.ts';
 import { loginBlocker } from './login-blocker.ts';
@@ -140,7 +141,7 @@ export class Transfer implements SessionTransfer {
       await this.#safePoint(connection);
       swapped = await this.#pause(connection, baseline, target);
     } finally {
-      if (!swapped) this.#context.pools.release(connection, false);
+      if (!swapped) this.#context.pools.release(connection, 'close');
     }
   }
 
@@ -155,7 +156,7 @@ export class Transfer implements SessionTransfer {
     }
     this.#begin('dial');
     const dialDeadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(DIAL_DEADLINE_MS)]);
-    const connection = await pools.acquire(target.login, dialDeadline).catch((error: unknown) => {
+    const connection = await pools.acquire(cleanWant(target.login, target.spec.id), dialDeadline).catch((error: unknown) => {
       const blocker = loginBlocker(error);
       if (blocker !== null) throw new Refusal([blocker]);
       if (this.#abort.signal.aborted || !dialDeadline.aborted) throw error;
@@ -164,7 +165,7 @@ export class Transfer implements SessionTransfer {
     try {
       return { connection, baseline: await this.#dialect.prepare(connection, this.session.forwarder.journal, DEADLINES) };
     } catch (error) {
-      pools.release(connection, false);
+      pools.release(connection, 'close');
       throw error;
     }
   }
@@ -265,7 +266,7 @@ export class Transfer implements SessionTransfer {
     forwarder.resume();
     this.#pauseMs = performance.now() - this.#suspendedAt;
     // A server that died after the capture is no loss any more: its session has been rescued.
-    if (former !== null) this.#context.pools.release(former, former.isOpen);
+    if (former !== null) this.#context.pools.release(former, former.isOpen ? 'reset' : 'close');
     this.#settle('success', null);
     return true;
   }

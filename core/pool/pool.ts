@@ -8,6 +8,7 @@ import type { ServerConnection } from '../backend/server-connection.ts';
 import { tlsKey } from '../tls/backend-tls.ts';
 import { Server, Status } from '../wire/codes.ts';
 import { query } from '../wire/messages.ts';
+import type { Return, Want } from './want.ts';
 
 /** What a pool needs from outside: a way to open a connection and a place to report. */
 export interface PoolHooks {
@@ -31,6 +32,7 @@ export class PoolExhausted extends Error {
 
 interface Waiter {
   readonly key: string;
+  readonly want: Want;
   /** It would rather have a connection that is being reset than a new one. */
   isPatient: boolean;
   readonly since: number;
@@ -61,6 +63,8 @@ export class Pool {
   connecting = 0;
   /** Keys of the connections being reset, and of those that were given out: what may be handed to whom. */
   readonly #resetting = new Set<ServerConnection>();
+  /** Those that were given back with their state. */
+  readonly #kept = new WeakSet<ServerConnection>();
   readonly #keys = new WeakMap<ServerConnection, string>();
   readonly #idle: { connection: ServerConnection; since: number }[] = [];
   readonly #waiters: Waiter[] = [];
@@ -106,31 +110,46 @@ export class Pool {
    * that becomes free. An idle connection with other parameters would answer RESET and SHOW with somebody else's values, so it
    * is closed to make room instead. Rejects with `DialFailure`, `PoolExhausted`, or the signal's reason.
    */
-  async acquire(login: Login, signal: AbortSignal): Promise<ServerConnection> {
+  async acquire(want: Want, signal: AbortSignal): Promise<ServerConnection> {
     signal.throwIfAborted();
     if (this.#closed) throw new Error('the pool is closed');
-    const key = keyOf(login);
-    const idle = this.#takeIdle(key);
+    const key = keyOf(want.login);
+    const idle = this.#takeIdle(key, want);
     if (idle !== null) return idle;
     // One that is being reset comes back sooner than a new one is logged in: sessions one after the other share a connection.
-    if (this.#comingBack(key) <= 0 && this.#makeRoom()) return this.#dial(login, signal);
-    const granted = await this.#wait(key, signal);
-    return granted ?? this.#dial(login, signal, true);
+    if (this.#comingBack(key) <= 0 && this.#makeRoom()) return this.#dial(want.login, signal);
+    const granted = await this.#wait(key, want, signal);
+    return granted ?? this.#dial(want.login, signal, true);
   }
 
-  /** Takes back a connection at a safe point: resets it and keeps it. `fit` false: its state is unknown, so it is closed. */
-  release(connection: ServerConnection, fit: boolean): void {
+  /** The idle connection that suits best, unless somebody waits for it already; null: `acquire` it. */
+  take(want: Want): ServerConnection | null {
+    if (this.#closed) return null;
+    const key = keyOf(want.login);
+    return this.#waiters.some((waiter) => waiter.key === key) ? null : this.#takeIdle(key, want);
+  }
+
+  /** Takes back a connection; see `Return`. */
+  release(connection: ServerConnection, how: Return): void {
     if (!this.active.delete(connection)) return;
     connection.setOwner(null);
-    if (!fit || !connection.isOpen || this.#closed) {
+    if (how === 'close' || !connection.isOpen || this.#closed) {
       connection.destroy();
       this.#serveWaiters();
       return;
     }
+    if (how === 'keep' && connection.cancelsInFlight === 0) {
+      this.#kept.add(connection);
+      this.#keep(connection);
+      this.#serveWaiters();
+      return;
+    }
     this.#resetting.add(connection);
-    void this.#reset(connection).then((clean) => {
+    void this.#reset(connection, how === 'reset').then((done) => {
       this.#resetting.delete(connection);
-      if (!clean || this.#closed) connection.end();
+      if (how === 'reset') this.#kept.delete(connection);
+      else this.#kept.add(connection);
+      if (!done || this.#closed) connection.end();
       else this.#keep(connection);
       this.#serveWaiters();
     });
@@ -158,8 +177,18 @@ export class Pool {
     return this.active.size + this.#idle.length + this.#waiters.length + this.#resetting.size + this.connecting === 0;
   }
 
-  #takeIdle(key: string): ServerConnection | null {
-    const at = this.#idle.findLastIndex(({ connection }) => this.#keys.get(connection) === key);
+  #takeIdle(key: string, want: Want): ServerConnection | null {
+    let at = -1;
+    let least = Infinity;
+    for (let i = this.#idle.length - 1; i >= 0 && least > 0; i--) {
+      const connection = this.#idle[i]?.connection;
+      if (connection === undefined || this.#keys.get(connection) !== key) continue;
+      if (want.clean && this.#kept.has(connection)) continue;
+      const cost = want.suits(connection);
+      if (cost === null || cost >= least) continue;
+      at = i;
+      least = cost;
+    }
     if (at < 0) return null;
     const [entry] = this.#idle.splice(at, 1);
     if (entry === undefined) return null;
@@ -205,7 +234,7 @@ export class Pool {
     }
   }
 
-  #wait(key: string, signal: AbortSignal): Promise<ServerConnection | null> {
+  #wait(key: string, want: Want, signal: AbortSignal): Promise<ServerConnection | null> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
@@ -220,6 +249,7 @@ export class Pool {
       };
       const waiter: Waiter = {
         key,
+        want,
         isPatient: true,
         since: Date.now(),
         grant: (connection) => {
@@ -243,7 +273,7 @@ export class Pool {
 
   #serveWaiters(): void {
     for (const waiter of [...this.#waiters]) {
-      const idle = this.#takeIdle(waiter.key);
+      const idle = this.#takeIdle(waiter.key, waiter.want);
       if (idle !== null) {
         waiter.grant(idle);
         continue;
@@ -283,10 +313,11 @@ export class Pool {
    * DISCARD ALL as a simple query: that also destroys the unnamed statement, which an extended one would leave
    * (postgres-session-state.md section 5). Waits for cancels on their way, which could hit the next session's query.
    */
-  async #reset(connection: ServerConnection): Promise<boolean> {
+  async #reset(connection: ServerConnection, discard: boolean): Promise<boolean> {
     try {
       if (connection.cancelsInFlight > 0) await new Promise<void>((resolve) => (connection.onCancelsSettled = resolve));
       connection.onCancelsSettled = null;
+      if (!discard) return connection.isOpen;
       const { answer } = connection.exchange(query('DISCARD ALL'), 1, { deadlineMs: RESET_DEADLINE_MS });
       const [done, ready, more] = await answer;
       const inStep = done?.type === Server.CommandComplete && ready?.type === Server.ReadyForQuery && more === undefined;

@@ -4,6 +4,7 @@ import type { PasswordFile } from '../backend/passfile.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { PoolRow } from '../contract/index.ts';
 import { Pool } from './pool.ts';
+import type { Return, Want } from './want.ts';
 
 const IDLE_MS = 600_000;
 const SWEEP_MS = 30_000;
@@ -17,6 +18,8 @@ export interface PoolsOptions {
   /** Seconds between keepalive probes of the moment; 0: none. Left out: as `dial` has it. */
   keepalive?(): number;
   report(level: 'info' | 'warn', code: string, message: string): void;
+  /** A connection that was kept with its state has been reset since, for a `Want` that is `clean`. */
+  onReset?(connection: ServerConnection): void;
   /** A backend answered or failed: feeds the endpoint's status. */
   onDial(backend: string, failure: DialFailure | null, serverVersion: string | null): void;
 }
@@ -36,11 +39,19 @@ export class Pools {
     this.#sweeper.unref();
   }
 
-  /** A logged-in connection for `login`; see `Pool.acquire`. */
-  async acquire(login: Login, signal: AbortSignal): Promise<ServerConnection> {
-    const pool = this.#pool(login);
+  /**
+   * At once, or not at all: the idle connection that suits best, the one used last among equals. Null when there is none, when somebody
+   * waits for it already, or when there is something to be done first: then `acquire` it.
+   */
+  take(want: Want): ServerConnection | null {
+    return this.#pool(want.login).take(want);
+  }
+
+  /** A logged-in connection. Rejects with `DialFailure`, `PoolExhausted`, or the signal's reason. */
+  async acquire(want: Want, signal: AbortSignal): Promise<ServerConnection> {
+    const pool = this.#pool(want.login);
     try {
-      const connection = await pool.acquire(login, signal);
+      const connection = await pool.acquire(want, signal);
       this.#owners.set(connection, pool);
       return connection;
     } catch (error) {
@@ -50,9 +61,9 @@ export class Pools {
     }
   }
 
-  /** Gives a connection back; `fit` says that it is at a safe point. */
-  release(connection: ServerConnection, fit: boolean): void {
-    this.#owners.get(connection)?.release(connection, fit);
+  /** Gives a connection back. */
+  release(connection: ServerConnection, how: Return): void {
+    this.#owners.get(connection)?.release(connection, how);
   }
 
   /** The pool a connection belongs to. */

@@ -8,6 +8,7 @@ import type { PasswordFile } from '../backend/passfile.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
 import { PoolExhausted } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
+import { cleanWant } from '../pool/want.ts';
 import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/forwarder.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
@@ -273,11 +274,11 @@ export class Proxy {
       hello = Buffer.alloc(0);
     });
     try {
-      const server = await this.#options.pools.acquire(login, waiting.signal);
+      const server = await this.#options.pools.acquire(cleanWant(login, routed.spec.id), waiting.signal);
       session.waitMs += Date.now() - asked;
       session.assignments++;
       if (session.forwarder.isEnded) {
-        this.#options.pools.release(server, true);
+        this.#options.pools.release(server, 'reset');
         return;
       }
       const parameters = [...server.parameters].map(([name, value]) => parameterStatus(name, value));
@@ -361,11 +362,11 @@ export class Proxy {
     const { pools } = this.#options;
     const fit = end.fit && !session.identity.replication;
     if (!end.busy || !server.isOpen) {
-      pools.release(server, fit);
+      pools.release(server, fit ? 'reset' : 'close');
       return;
     }
     // Closing alone would let the statement run to its end: PostgreSQL notices only when it next uses the socket.
-    void server.cancel(() => server.isOpen).then(() => pools.release(server, false));
+    void server.cancel(() => server.isOpen).then(() => pools.release(server, 'close'));
   }
 }
 

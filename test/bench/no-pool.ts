@@ -11,7 +11,7 @@ import { Pools } from '../../core/pool/pools.ts';
 // oxlint-disable-next-line typescript/unbound-method
 const { release } = Pools.prototype;
 Pools.prototype.release = function keepNothing(connection) {
-  release.call(this, connection, false);
+  release.call(this, connection, 'close');
 };
 
 const [windowFolder = '', ...words] = process.argv.slice(2);

@@ -5,6 +5,7 @@ import { NO_CREDENTIAL } from '../../core/backend/credential.ts';
 import { startupKey, type Login } from '../../core/backend/dial.ts';
 import { ServerConnection } from '../../core/backend/server-connection.ts';
 import { Pool, PoolExhausted } from '../../core/pool/pool.ts';
+import { cleanWant } from '../../core/pool/want.ts';
 import { PREFER_TLS, type BackendTls } from '../../core/tls/backend-tls.ts';
 
 /** A socket that nothing is connected to; what is written is kept, what the server says is emitted. */
@@ -80,8 +81,8 @@ describe('a pool', () => {
 
   it('tells a session that waited in vain how long, for what, and what to do', async () => {
     const { pool } = makePool(1);
-    await pool.acquire(login(), signal);
-    const waiting = pool.acquire(login(), signal).catch((error: unknown) => error);
+    await pool.acquire(cleanWant(login(), 'ep-a'), signal);
+    const waiting = pool.acquire(cleanWant(login(), 'ep-a'), signal).catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(120_000);
     const error = await waiting;
     expect(error).toBeInstanceOf(PoolExhausted);
@@ -92,9 +93,9 @@ describe('a pool', () => {
 
   it('hands out the connection that is being reset rather than opening another', async () => {
     const { pool, sockets } = makePool(5);
-    const first = await pool.acquire(login(), signal);
-    pool.release(first, true);
-    const second = pool.acquire(login(), signal);
+    const first = await pool.acquire(cleanWant(login(), 'ep-a'), signal);
+    pool.release(first, 'reset');
+    const second = pool.acquire(cleanWant(login(), 'ep-a'), signal);
     expect(sockets.length).toBe(1);
     sockets[0]?.emit('data', discarded);
     expect(await second).toBe(first);
@@ -108,37 +109,37 @@ describe('a pool', () => {
     ['a notice', Buffer.from('N\0\0\0\x05\0')],
   ])('hands nobody a connection whose server says %s behind the reset', async (_, more) => {
     const { pool, sockets } = makePool(5);
-    pool.release(await pool.acquire(login(), signal), true);
+    pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
     sockets[0]?.emit('data', Buffer.concat([discarded, more]));
     await vi.waitFor(() => expect(pool.resetting).toBe(0));
-    await pool.acquire(login(), signal);
+    await pool.acquire(cleanWant(login(), 'ep-a'), signal);
     expect(pool).toMatchObject({ opened: 2, reused: 0, idle: 0 });
   });
 
   it('hands nobody a connection whose server answers the reset with something else', async () => {
     const { pool, sockets } = makePool(5);
-    pool.release(await pool.acquire(login(), signal), true);
+    pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
     sockets[0]?.emit('data', ready);
     await vi.waitFor(() => expect(pool.resetting).toBe(0));
-    await pool.acquire(login(), signal);
+    await pool.acquire(cleanWant(login(), 'ep-a'), signal);
     expect(pool).toMatchObject({ opened: 2, reused: 0, idle: 0 });
   });
 
   it('hands nobody a connection that is encrypted in another way than asked for', async () => {
     const { pool, sockets } = makePool(5);
-    pool.release(await pool.acquire(login('a', PREFER_TLS), signal), true);
+    pool.release(await pool.acquire(cleanWant(login('a', PREFER_TLS), 'ep-a'), signal), 'reset');
     sockets[0]?.emit('data', discarded);
     await vi.waitFor(() => expect(pool.idle).toBe(1));
-    await pool.acquire(login('a', { ...PREFER_TLS, mode: 'verify-full', rootCert: '/root.pem' }), signal);
+    await pool.acquire(cleanWant(login('a', { ...PREFER_TLS, mode: 'verify-full', rootCert: '/root.pem' }), 'ep-a'), signal);
     expect(sockets.length).toBe(2);
-    await pool.acquire(login('a', { ...PREFER_TLS }), signal);
+    await pool.acquire(cleanWant(login('a', { ...PREFER_TLS }), 'ep-a'), signal);
     expect(pool).toMatchObject({ opened: 2, reused: 1 });
   });
 
   it('opens another when the reset takes long', async () => {
     const { pool, sockets } = makePool(5);
-    pool.release(await pool.acquire(login(), signal), true);
-    const second = pool.acquire(login(), signal);
+    pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
+    const second = pool.acquire(cleanWant(login(), 'ep-a'), signal);
     await vi.advanceTimersByTimeAsync(250);
     await second;
     expect(sockets.length).toBe(2);
@@ -147,9 +148,9 @@ describe('a pool', () => {
 
   it('opens one each for as many as come while one is being reset', async () => {
     const { pool, sockets } = makePool(5);
-    pool.release(await pool.acquire(login(), signal), true);
-    const waiting = pool.acquire(login(), signal);
-    const others = [pool.acquire(login(), signal), pool.acquire(login('b'), signal)];
+    pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
+    const waiting = pool.acquire(cleanWant(login(), 'ep-a'), signal);
+    const others = [pool.acquire(cleanWant(login(), 'ep-a'), signal), pool.acquire(cleanWant(login('b'), 'ep-a'), signal)];
     await Promise.all(others);
     expect(sockets.length).toBe(3);
     sockets[0]?.emit('data', discarded);
@@ -159,14 +160,14 @@ describe('a pool', () => {
 
   it('closes a connection whose reset failed or got no answer, and serves who waits', async () => {
     const { pool, sockets, reports } = makePool(1);
-    pool.release(await pool.acquire(login(), signal), true);
-    const second = pool.acquire(login(), signal);
+    pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
+    const second = pool.acquire(cleanWant(login(), 'ep-a'), signal);
     await vi.advanceTimersByTimeAsync(5_000);
     const connection = await second;
     expect(sockets[0]?.destroyed).toBe(true);
     expect(reports).toEqual(['reset_failed']);
-    pool.release(connection, true);
-    const third = pool.acquire(login(), signal);
+    pool.release(connection, 'reset');
+    const third = pool.acquire(cleanWant(login(), 'ep-a'), signal);
     sockets[1]?.emit('data', Buffer.concat([Buffer.from('E\0\0\0\x05\0'), ready]));
     await third;
     expect(sockets.length).toBe(3);
@@ -175,9 +176,9 @@ describe('a pool', () => {
 
   it('waits with the reset for a cancel on its way', async () => {
     const { pool, sockets } = makePool(1);
-    const connection = await pool.acquire(login(), signal);
+    const connection = await pool.acquire(cleanWant(login(), 'ep-a'), signal);
     connection.cancelsInFlight = 1;
-    pool.release(connection, true);
+    pool.release(connection, 'reset');
     await vi.advanceTimersByTimeAsync(100);
     expect(sockets[0]?.written).toEqual([]);
     connection.cancelsInFlight = 0;
@@ -188,22 +189,22 @@ describe('a pool', () => {
 
   it('forgets a session that stops waiting, and gives its turn to the next', async () => {
     const { pool, sockets } = makePool(1);
-    const first = await pool.acquire(login(), signal);
+    const first = await pool.acquire(cleanWant(login(), 'ep-a'), signal);
     const leaver = new AbortController();
-    const left = pool.acquire(login(), leaver.signal).catch((error: unknown) => error);
-    const next = pool.acquire(login(), signal);
+    const left = pool.acquire(cleanWant(login(), 'ep-a'), leaver.signal).catch((error: unknown) => error);
+    const next = pool.acquire(cleanWant(login(), 'ep-a'), signal);
     leaver.abort(new Error('the client left'));
     expect(String(await left)).toContain('the client left');
-    pool.release(first, true);
+    pool.release(first, 'reset');
     sockets[0]?.emit('data', discarded);
     expect(await next).toBe(first);
-    await expect(pool.acquire(login(), AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
+    await expect(pool.acquire(cleanWant(login(), 'ep-a'), AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
     expect(vi.getTimerCount()).toBe(0);
   });
 
   it('keeps nothing that talks while nobody uses it', async () => {
     const { pool, sockets } = makePool(2);
-    pool.release(await pool.acquire(login(), signal), true);
+    pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
     sockets[0]?.emit('data', discarded);
     await vi.advanceTimersByTimeAsync(0);
     expect(pool.idle).toBe(1);
