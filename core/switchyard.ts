@@ -24,8 +24,10 @@ import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
 import { poolCalls } from './facade/pool-calls.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
+import { ClosedDoors } from './facade/closed-doors.ts';
 import { connectLines } from './facade/connect-lines.ts';
 import { makeConsoleHost } from './facade/console-host.ts';
+import { Departure } from './facade/departure.ts';
 import { endpointRows } from './facade/endpoint-rows.ts';
 import { Feed } from './facade/feed.ts';
 import { Pending } from './facade/pending.ts';
@@ -66,6 +68,8 @@ export interface SwitchyardOptions {
   readonly poolSize?: number;
   /** Let sessions move to servers of an older major version. Default false. */
   readonly allowOlderServer?: boolean;
+  /** Ends the program, as the console's SHUTDOWN asks for it. Left out: the console cannot. */
+  readonly onShutdown?: () => void;
 }
 
 /** The calls the core answers; those of the demo are the host's. */
@@ -73,6 +77,8 @@ export type CoreHandlers = Omit<Handlers, 'demo.start' | 'demo.stop' | 'demo.wor
 
 const SAMPLE_MS = 1_000;
 const CHECK_MS = 5_000;
+/** How long SHUTDOWN WAIT_FOR_SERVERS waits for them. */
+const LAST_PAUSE_MS = 3_600_000;
 const DEFAULT_POOL_SIZE = 200;
 
 /** See the head of this file. */
@@ -94,6 +100,8 @@ export class Switchyard {
   readonly #pending: Pending;
   readonly #sampler = new Sampler();
   readonly #stats = new StatsBook();
+  readonly #closed = new ClosedDoors();
+  readonly #departure: Departure;
   readonly #eventLoop = new EventLoopMonitor();
   readonly #startedAt = Date.now();
   #address = { host: '', port: 0 };
@@ -143,10 +151,11 @@ export class Switchyard {
       settings: () => this.#settings.current,
       tls: () => this.#clientTls,
       console: {
-        databases: new Set(['switchyard']),
+        databases: new Set(['switchyard', 'pgbouncer']),
         open: (socket, client) => new ConsoleSession(socket, client.rest, this.#consoleHost(), this.#log, client),
       },
       report: (level, code, message, sessionId) => this.#log.add(level, code, message, sessionId ?? null),
+      closed: (endpoint) => this.#closed.refusal(endpoint),
       onEnded: (session, end) => {
         this.#stats.book(session);
         const spec = this.#map.get(session.place.endpoint);
@@ -180,6 +189,17 @@ export class Switchyard {
       counters: () => this.#planner.counters(),
     });
     this.handlers = this.#makeHandlers();
+    this.#departure = new Departure({
+      doors: this.#closed,
+      end: options.onShutdown ?? null,
+      pauseAll: async () => {
+        await Promise.all(
+          this.#map.list().map(async ({ id }) => await this.handlers['pool.pause']({ endpoint: id, withinMs: LAST_PAUSE_MS })),
+        );
+      },
+      clients: () => this.#proxy.sessions.size,
+      report: (level, code, message) => this.#log.add(level, code, message),
+    });
   }
 
   /** Starts to listen. Rejects when no port can be bound. */
@@ -202,6 +222,7 @@ export class Switchyard {
   /** Ends every session and closes every connection. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#departure.stop();
     this.#feed.stop();
     this.#eventLoop.stop();
     await this.#proxy.stop();
@@ -336,8 +357,15 @@ export class Switchyard {
       pools: this.#pools,
       planner: this.#planner,
       stats: this.#stats,
+      log: this.#log,
+      doors: this.#closed,
+      departure: this.#departure,
+      calls: this.handlers,
       endpoints: () => this.#endpointRows(),
+      observations: () => [],
       hostInfo: () => this.#hostInfo(),
+      settings: () => this.#settings.current,
+      reload: () => this.#settings.reload(),
     });
   }
 

@@ -43,6 +43,16 @@ export class KeptFile {
     return turn;
   }
 
+  /** Reads it again: what is there now, somebody's edit too, may be replaced from then on. Rejects with `CallError` (`file_not_kept`). */
+  reread(): Promise<string | null> {
+    const turn = this.#turn.then(async () => {
+      this.#known = await readFile(this.path, 'utf8').catch((error: unknown) => this.#missingAsNull(error));
+      return this.#known;
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
   async #write(text: string): Promise<void> {
     const fresh = `${this.path}.${randomBytes(6).toString('hex')}.new`;
     try {

@@ -29,25 +29,31 @@ export interface SettingsWords {
  * @throws UnusableSettings
  */
 export function settingsToStartWith(file: string | null, words: SettingsWords): OpenedSettings {
-  const opened = file === null ? { settings: settingsSchema.parse({}), file: null } : openSettings(file);
-  const { tls, authentication, unknownEndpoint } = opened.settings;
-  const clients = words.tls ?? tls.clients;
-  // Asked for without a certificate to do it with: the local one, so that it works.
-  const certificate =
-    words.tls !== null && words.tls !== 'off' && tls.certificate.kind === 'none' ? { kind: 'local' as const } : tls.certificate;
-  const settings = {
-    ...opened.settings,
-    tls: { clients, certificate },
-    authentication: { ...authentication, method: words.auth ?? authentication.method },
-    unknownEndpoint: words.unknownEndpoint ?? unknownEndpoint,
-  };
+  const opened = file === null ? null : openSettings(file);
+  const settings = overruled(opened?.settings ?? settingsSchema.parse({}), words);
   try {
     refuseOpenDoor(settings, words.listen.host);
   } catch (error) {
     if (error instanceof CallError) throw new UnusableSettings(`${error.message} ${error.hint ?? ''}`.trim());
     throw error;
   }
-  return { file: opened.file, settings };
+  if (opened === null) return { file: null, settings };
+  return { file: { ...opened.file, load: async () => overruled(await opened.file.load(), words) }, settings };
+}
+
+/** The settings, where the command line says nothing else. */
+function overruled(kept: Settings, words: SettingsWords): Settings {
+  const { tls, authentication, unknownEndpoint } = kept;
+  const clients = words.tls ?? tls.clients;
+  // Asked for without a certificate to do it with: the local one, so that it works.
+  const certificate =
+    words.tls !== null && words.tls !== 'off' && tls.certificate.kind === 'none' ? { kind: 'local' as const } : tls.certificate;
+  return {
+    ...kept,
+    tls: { clients, certificate },
+    authentication: { ...authentication, method: words.auth ?? authentication.method },
+    unknownEndpoint: words.unknownEndpoint ?? unknownEndpoint,
+  };
 }
 
 /**
@@ -58,7 +64,19 @@ export function openSettings(file: string): OpenedSettings & { readonly file: Se
   const kept = keptFile(file);
   return {
     settings: kept.text === null ? settingsSchema.parse({}) : parseSettings(kept.text, kept.path),
-    file: { path: kept.path, save: (settings) => kept.replace(`${JSON.stringify(settings, null, 2)}\n`) },
+    file: {
+      path: kept.path,
+      save: (settings) => kept.replace(`${JSON.stringify(settings, null, 2)}\n`),
+      load: async () => {
+        const text = await kept.reread();
+        try {
+          return text === null ? settingsSchema.parse({}) : parseSettings(text, kept.path);
+        } catch (error) {
+          if (error instanceof UnusableSettings) throw new CallError('unusable_settings', error.message);
+          throw error;
+        }
+      },
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-/** One connection to the virtual database `switchyard`: the server's side of the PostgreSQL protocol after the startup packet. */
+/** One connection to the virtual database `switchyard` (or `pgbouncer`): the server's side of the PostgreSQL protocol after the startup packet. */
 import type net from 'node:net';
 import type { EventLog } from '../metrics/log.ts';
 import { farewell } from '../session/farewell.ts';
@@ -38,6 +38,7 @@ export class ConsoleSession {
   readonly #host: ConsoleHost;
   readonly #log: EventLog;
   readonly #settings: ReadonlyMap<string, string>;
+  readonly #user: string;
   readonly #reader = new MessageReader(maxMessageBytes);
   readonly #extended = new ExtendedQuery();
   #status: TransactionStatus = 'I';
@@ -56,6 +57,7 @@ export class ConsoleSession {
     this.#socket = socket;
     this.#host = host;
     this.#log = log;
+    this.#user = greeting.parameters.get('user') ?? '';
     this.#settings = settingsFor(host.hostInfo().version, greeting.parameters);
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
@@ -250,7 +252,7 @@ export class ConsoleSession {
     this.#running = running;
     try {
       const result = await orAborted(
-        execute(command, parameters, { host: this.#host, settings: this.#settings, signal: running.signal }),
+        execute(command, parameters, { host: this.#host, settings: this.#settings, user: this.#user, signal: running.signal }),
         running.signal,
       );
       if (command.kind !== 'transaction') return result;

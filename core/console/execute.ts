@@ -1,9 +1,12 @@
 /** Carries out a command and says beforehand which columns it will answer with. */
-import { CallError, type TransferRow } from '../contract/index.ts';
-import type { Argument, Command } from './command.ts';
+import type { TransferRow } from '../contract/index.ts';
+import { clientNamed, endpointNamed, withinMsOf, type Parameters } from './arguments.ts';
+import { tagOf, type Command } from './command.ts';
 import { ConsoleError } from './console-error.ts';
 import type { ConsoleHost } from './host.ts';
-import { milliseconds, viewOf, type Cell } from './views.ts';
+import { asConsoleError, operate } from './operate.ts';
+import { milliseconds, type Cell } from './view.ts';
+import { viewOf } from './views.ts';
 
 /** Rows (null columns: none at all) and the command tag; a tag that counts rows ends with their number. */
 export interface Result {
@@ -12,15 +15,26 @@ export interface Result {
   readonly tag: string;
 }
 
+/** What a command is run with. */
+export interface ExecutionContext {
+  readonly host: ConsoleHost;
+  /** What SHOW <setting> knows. */
+  readonly settings: ReadonlyMap<string, string>;
+  /** Who asks. */
+  readonly user: string;
+  readonly signal: AbortSignal;
+}
+
 const migrateColumns = ['id', 'outcome', 'reason', 'pause_ms', 'from_backend', 'to_backend'];
-const defaultWithinSeconds = 30;
-const maxWithinSeconds = 3600;
+const stateColumns = ['key', 'client', 'server'];
 
 /** The columns a command answers with; null if it answers no rows. */
 export function columnsOf(command: Command): readonly string[] | null {
   switch (command.kind) {
     case 'show':
       return viewOf(command.view).columns;
+    case 'state':
+      return stateColumns;
     case 'setting':
       return [command.name];
     case 'migrate':
@@ -29,28 +43,24 @@ export function columnsOf(command: Command): readonly string[] | null {
       return ['?column?'];
     case 'types':
       return ['oid', 'typarray'];
-    case 'transaction':
-    case 'forget':
-    case 'ignored':
+    default:
       return null;
   }
 }
 
-/**
- * Runs a command that needs nothing but the host. `parameters` are the bound values, `settings` what SHOW <setting> knows.
- * Rejects with `ConsoleError`.
- */
-export async function execute(
-  command: Command,
-  parameters: readonly (string | null)[],
-  context: { host: ConsoleHost; settings: ReadonlyMap<string, string>; signal: AbortSignal },
-): Promise<Result> {
+/** Runs a command that needs nothing but the host. `parameters` are the bound values. Rejects with `ConsoleError`. */
+export async function execute(command: Command, parameters: Parameters, context: ExecutionContext): Promise<Result> {
   const columns = columnsOf(command);
+  const { host } = context;
   switch (command.kind) {
     case 'show': {
-      const rows = viewOf(command.view).rows(context.host, Date.now());
+      const rows = viewOf(command.view).rows(host, Date.now());
       // PostgreSQL's tag has no number here; with one, drivers know the row count (postgres.js loses a cursor's last rows without).
       return { columns, rows, tag: `SHOW ${rows.length}` };
+    }
+    case 'state': {
+      const lines = host.sessionState(clientNamed(command.id, parameters, host)) ?? [];
+      return { columns, rows: lines.map(({ key, client, server }) => [key, client, server]), tag: `SHOW ${lines.length}` };
     }
     case 'setting': {
       const value = context.settings.get(command.name);
@@ -60,7 +70,8 @@ export async function execute(
       });
     }
     case 'migrate': {
-      const rows = (await migrate(command, parameters, context.host, context.signal)).map(transferCells);
+      mayCommand(context);
+      const rows = (await refusing(migrate(command, parameters, context))).map(transferCells);
       return { columns, rows, tag: `MIGRATE ${rows.length}` };
     }
     case 'constant':
@@ -71,26 +82,40 @@ export async function execute(
     case 'forget':
     case 'ignored':
       return { columns, rows: [], tag: command.tag };
+    default:
+      mayCommand(context);
+      await refusing(operate(command, parameters, host, context.signal));
+      return { columns, rows: [], tag: tagOf(command) };
+  }
+}
+
+/** With `trust` anybody may claim any name, so names say nothing. Throws `ConsoleError` 42501. */
+function mayCommand({ host, user }: ExecutionContext): void {
+  const { method, admins } = host.settings().authentication;
+  if (method === 'trust' || admins.length === 0 || admins.includes(user)) return;
+  throw new ConsoleError('42501', `user "${user}" may look, but not command`, {
+    hint: 'Ask somebody of admin_users (SHOW CONFIG).',
+  });
+}
+
+async function refusing<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw asConsoleError(error);
   }
 }
 
 async function migrate(
   command: Extract<Command, { kind: 'migrate' }>,
-  parameters: readonly (string | null)[],
-  host: ConsoleHost,
-  signal: AbortSignal,
+  parameters: Parameters,
+  { host, signal }: ExecutionContext,
 ): Promise<readonly TransferRow[]> {
-  const to = endpointOf(command.to, parameters, host);
+  const to = endpointNamed(command.to, parameters, host);
   const withinMs = withinMsOf(command.within, parameters);
   const sessionIds =
-    command.what === 'client' ? [clientOf(command.id, parameters, host)] : sessionsOf(endpointOf(command.id, parameters, host), host);
-  if (sessionIds.length === 0) return [];
-  try {
-    return await host.migrate(sessionIds, to, withinMs, signal);
-  } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    throw new ConsoleError(error.code.startsWith('unknown_') ? '42704' : '55000', error.message, { hint: error.hint ?? undefined });
-  }
+    command.what === 'client' ? [clientNamed(command.id, parameters, host)] : sessionsOf(endpointNamed(command.id, parameters, host), host);
+  return sessionIds.length === 0 ? [] : await host.migrate(sessionIds, to, withinMs, signal);
 }
 
 function transferCells(row: TransferRow): Cell[] {
@@ -102,39 +127,4 @@ function sessionsOf(endpoint: string, host: ConsoleHost): number[] {
     .sessions()
     .filter((session) => session.endpoint === endpoint)
     .map((session) => session.id);
-}
-
-function clientOf(argument: Argument, parameters: readonly (string | null)[], host: ConsoleHost): number {
-  const { text } = valueOf(argument, parameters);
-  const id = /^\d{1,15}$/.test(text) ? Number(text) : 0;
-  if (id > 0 && host.sessions().some((session) => session.id === id)) return id;
-  throw new ConsoleError('42704', `there is no client ${id > 0 ? id : `"${text}"`}`, {
-    hint: 'SHOW CLIENTS lists them; the column is "id".',
-  });
-}
-
-/** Ids match exactly; one written without quotes also matches without regard to case, if only one endpoint does. */
-function endpointOf(argument: Argument, parameters: readonly (string | null)[], host: ConsoleHost): string {
-  const { text, quoted } = valueOf(argument, parameters);
-  const ids = host.endpoints().map((endpoint) => endpoint.id);
-  if (ids.includes(text)) return text;
-  const alike = quoted ? [] : ids.filter((id) => id.toLowerCase() === text.toLowerCase());
-  if (alike.length === 1 && alike[0] !== undefined) return alike[0];
-  throw new ConsoleError('42704', `there is no endpoint "${text}"`, { hint: `Known endpoints: ${ids.slice(0, 20).join(', ') || 'none'}.` });
-}
-
-function withinMsOf(argument: Argument | null, parameters: readonly (string | null)[]): number {
-  if (argument === null) return defaultWithinSeconds * 1000;
-  const { text } = valueOf(argument, parameters);
-  const value = /^\d+(\.\d*)?$|^\.\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 0 && value <= maxWithinSeconds) return Math.round(value * 1000);
-  throw new ConsoleError('22023', `WITHIN takes seconds from 0 to ${maxWithinSeconds}, not "${text}"`);
-}
-
-function valueOf(argument: Argument, parameters: readonly (string | null)[]): { text: string; quoted: boolean } {
-  if ('text' in argument) return argument;
-  const text = parameters[argument.parameter - 1];
-  if (text === undefined) throw new ConsoleError('42P02', `there is no parameter $${argument.parameter}`);
-  if (text === null) throw new ConsoleError('22004', `parameter $${argument.parameter} must not be null`);
-  return { text, quoted: true };
 }

@@ -1,5 +1,17 @@
-/** What the console needs from the facade: rows to show and one thing to do. */
-import type { EndpointRow, HostInfo, MigrationCounters, PoolRow, SessionRow, TransferRow } from '../contract/index.ts';
+/** What the console needs from the facade: rows to show, and things to do. */
+import type {
+  EndpointRow,
+  Handlers,
+  HostInfo,
+  LogEntry,
+  MigrationCounters,
+  ObservationRow,
+  OperationRow,
+  PoolRow,
+  SessionRow,
+  Settings,
+  TransferRow,
+} from '../contract/index.ts';
 
 /** One server connection. Times are milliseconds since the epoch. */
 export interface ConsoleServer {
@@ -8,7 +20,7 @@ export interface ConsoleServer {
   readonly backend: string;
   readonly database: string;
   readonly role: string;
-  readonly state: 'active' | 'idle' | 'resetting' | 'connecting';
+  readonly state: 'active' | 'idle' | 'resetting' | 'checking' | 'cancelling' | 'connecting';
   /** The backend's end of the connection. */
   readonly address: string;
   readonly port: number;
@@ -25,7 +37,25 @@ export interface ConsoleServer {
   /** The session it is attached to. */
   readonly sessionId: number | null;
   readonly applicationName: string;
+  /** It is to be replaced once it is given back (RECONNECT). */
+  readonly closeNeeded: boolean;
 }
+
+/** One setting of a client, beside its value on the client's server connection; null: not known there. */
+export interface ConsoleStateLine {
+  readonly key: string;
+  readonly client: string | null;
+  readonly server: string | null;
+}
+
+/** The calls that the console's commands are made of. */
+export type ConsoleCalls = Pick<
+  Handlers,
+  'session.cancel' | 'session.rollback' | 'session.close' | 'pool.pause' | 'pool.resume' | 'pool.reconnect' | 'pool.kill' | 'settings.save'
+>;
+
+/** What SHUTDOWN waits for: nothing, server connections to be given back, or clients to leave. */
+export type ShutdownWait = 'nothing' | 'servers' | 'clients';
 
 /** PgBouncer's counters. Durations are microseconds, sizes bytes. */
 export interface StatFigures {
@@ -66,6 +96,26 @@ export interface ConsoleHost {
   counters(): MigrationCounters;
   stats(): readonly ConsoleStats[];
   hostInfo(): HostInfo;
+  operations(): readonly OperationRow[];
+  observations(): readonly ObservationRow[];
+  /** Newest last. */
+  log(): readonly LogEntry[];
+  /** The settings at work, verifiers included: not to be shown whole. */
+  settings(): Settings;
+  /** Null: there is no such session. */
+  sessionState(id: number): readonly ConsoleStateLine[] | null;
+  /** Handlers that throw, or reject with, `CallError` for what the user can understand. */
+  readonly calls: ConsoleCalls;
+  /** New clients of the endpoint are refused. */
+  isDisabled(endpoint: string): boolean;
+  /** Refuses new clients of an endpoint, or lets them in again. */
+  setDisabled(endpoint: string, disabled: boolean): void;
+  /** Reads the settings file again. Rejects with `CallError`. */
+  reload(): Promise<void>;
+  /** Ends the program, soon; returns at once. Throws `CallError` where that is not the console's to do. */
+  shutdown(wait: ShutdownWait): void;
+  /** A shutdown is waited for: new clients are refused. */
+  isLeaving(): boolean;
   /**
    * Moves sessions; resolves with one row each when all are settled, refused ones included. Aborting stops those that can
    * still stop. Rejects with `CallError` for what the user can understand.

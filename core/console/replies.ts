@@ -1,7 +1,7 @@
 /** The frames a console answers with. Every column is text: its binary form is the same bytes, so both formats are right. */
 import { Server } from '../wire/codes.ts';
 import { cstring, frame, int16, int32 } from '../wire/messages.ts';
-import type { Cell } from './views.ts';
+import type { Cell } from './view.ts';
 
 /** OID of `text` in pg_type. */
 export const TEXT_OID = 25;

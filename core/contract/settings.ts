@@ -7,6 +7,7 @@ import { endpointId, poolMode, poolProfile } from './model.ts';
 
 const seconds = (standard: number) => z.number().int().min(0).max(86_400).default(standard);
 const limit = (standard: number) => z.number().int().min(0).max(1_000_000).default(standard);
+const admins = z.array(z.string().min(1).max(63)).max(1_000).default([]);
 const path = z.string().min(1).max(4096);
 
 /** Where the certificate for clients comes from. `local`: a certificate authority of Switchyard's own, made on request. */
@@ -38,6 +39,11 @@ export const settings = z.strictObject({
       verifiersFrom: endpointId.nullable().default(null),
       /** Users known by a verifier of their own: `SCRAM-SHA-256$…` or `md5…`, never a password. */
       users: z.array(z.strictObject({ name: z.string().min(1).max(63), verifier: z.string().min(1).max(1024) })).default([]),
+      /**
+       * Who may run the console's commands; others may only look. Empty: everybody who can log in. With `trust` it means nothing, because
+       * everybody may take any name.
+       */
+      admins,
     })
     .prefault({}),
   /** Most clients at the same time. */
@@ -101,10 +107,15 @@ export type Settings = z.infer<typeof settings>;
 /** As a person writes them: everything may be left out. */
 export type SettingsInput = z.input<typeof settings>;
 
-/** What a window saves: everything but the users, who have calls of their own and stay as they are. */
+/** What a window saves: everything but the users, who have calls of their own and stay as they are; so do the admins if left out. */
 export const savedSettings = settings.omit({ authentication: true }).extend({
   authentication: z
-    .strictObject({ method: authenticationMethod.default('trust'), verifiersFrom: endpointId.nullable().default(null) })
+    .strictObject({
+      method: authenticationMethod.default('trust'),
+      verifiersFrom: endpointId.nullable().default(null),
+      /** Left out: as they are. */
+      admins: admins.unwrap().optional(),
+    })
     .prefault({}),
 });
 

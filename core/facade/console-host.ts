@@ -1,9 +1,12 @@
 /** The facade as the console sees it. */
-import type { ConsoleHost, ConsoleServer } from '../console/host.ts';
-import type { EndpointRow, HostInfo } from '../contract/index.ts';
+import type { ConsoleCalls, ConsoleHost, ConsoleServer, ConsoleStateLine } from '../console/host.ts';
+import type { EndpointRow, HostInfo, ObservationRow, Settings } from '../contract/index.ts';
+import type { EventLog } from '../metrics/log.ts';
 import type { Planner } from '../migration/planner.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Session } from '../session/session.ts';
+import type { ClosedDoors } from './closed-doors.ts';
+import type { Departure } from './departure.ts';
 import type { StatsBook } from './stats-book.ts';
 
 /** What the console's answers are made of. */
@@ -12,24 +15,50 @@ export interface ConsoleHostParts {
   readonly pools: Pools;
   readonly planner: Planner;
   readonly stats: StatsBook;
+  readonly log: EventLog;
+  readonly doors: ClosedDoors;
+  readonly departure: Departure;
+  readonly calls: ConsoleCalls;
   readonly endpoints: () => EndpointRow[];
+  readonly observations: () => readonly ObservationRow[];
   readonly hostInfo: () => HostInfo;
+  readonly settings: () => Settings;
+  /** Reads the settings file again. */
+  readonly reload: () => Promise<void>;
 }
 
 /** See the head of this file. */
-export function makeConsoleHost({ sessions, pools, planner, stats, endpoints, hostInfo }: ConsoleHostParts): ConsoleHost {
+export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
+  const { sessions, pools, planner, stats, log, doors, departure } = parts;
   return {
-    endpoints,
-    hostInfo,
+    endpoints: parts.endpoints,
+    hostInfo: parts.hostInfo,
+    observations: parts.observations,
+    settings: parts.settings,
+    calls: parts.calls,
+    reload: parts.reload,
     sessions: () => [...sessions.values()].map((session) => session.row()),
     pools: () => pools.rows(),
     servers: () => serverRows(sessions.values(), pools),
     transfers: () => planner.transfers(),
+    operations: () => planner.operations(),
     counters: () => planner.counters(),
+    log: () => log.list(),
     stats: () => {
       stats.bookAll(sessions.values());
       return stats.rows();
     },
+    sessionState: (id) => {
+      const session = sessions.get(id);
+      return session === undefined ? null : stateOf(session);
+    },
+    isDisabled: (endpoint) => doors.isDisabled(endpoint),
+    setDisabled: (endpoint, disabled) => {
+      doors.setDisabled(endpoint, disabled);
+      log.add('info', 'endpoint_door', `New clients of endpoint ${endpoint} are ${disabled ? 'refused' : 'let in'}.`);
+    },
+    shutdown: (wait) => departure.begin(wait),
+    isLeaving: () => doors.areAllClosed,
     migrate: async (sessionIds, to, withinMs, signal) => {
       const operation = planner.migrate(sessionIds, to, withinMs);
       const onAbort = (): void => planner.cancel(operation.id);
@@ -63,6 +92,17 @@ function serverRows(sessions: Iterable<Session>, pools: Pools): ConsoleServer[] 
       tls: connection.tls === null ? null : `${connection.tls.protocol}/${connection.tls.cipher}`,
       sessionId: attached.get(connection.id)?.id ?? null,
       applicationName: connection.parameters.get('application_name') ?? '',
+      closeNeeded: false,
     })),
   );
+}
+
+/** What the client was told of its settings, beside what its server connection reported. */
+function stateOf({ forwarder, server }: Session): ConsoleStateLine[] {
+  const names = new Set([...forwarder.clientParameters.keys(), ...(server?.parameters.keys() ?? [])]);
+  return [...names].toSorted().map((key) => ({
+    key,
+    client: forwarder.clientParameters.get(key) ?? null,
+    server: server?.parameters.get(key) ?? null,
+  }));
 }

@@ -15,6 +15,8 @@ import type { LocalAuthorityFiles } from '../tls/local-authority.ts';
 export interface SettingsFile {
   readonly path: string;
   save(settings: Settings): Promise<void>;
+  /** Reads it again; what stands in it counts from then on. Rejects with `CallError` (`unusable_settings`). */
+  load(): Promise<Settings>;
 }
 
 /** What settings work on. */
@@ -94,6 +96,17 @@ export class ServedSettings {
     return this.#inTurn(() => this.#apply(settingsSchema.parse(input)));
   }
 
+  /** Reads the settings file again and puts it to work. Rejects with `CallError`. */
+  reload(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { file, host } = this.#context;
+      if (file === null) throw new CallError('no_settings_file', 'There is no settings file: the settings are in memory only.');
+      const next = await file.load();
+      refuseOpenDoor(next, host);
+      await this.#apply(next, await this.#authorityFor(next));
+    });
+  }
+
   /** Puts the settings it was made with to work. */
   start(): Promise<void> {
     return this.#inTurn(() => this.#apply(this.#current));
@@ -167,7 +180,8 @@ function withLocalCertificate({ clients }: Settings['tls']): Settings['tls'] {
 }
 
 function withUsers(request: CallParsed<'settings.save'>, now: Settings): Settings {
-  return { ...request, authentication: { ...request.authentication, users: now.authentication.users } };
+  const { users, admins } = now.authentication;
+  return { ...request, authentication: { ...request.authentication, users, admins: request.authentication.admins ?? admins } };
 }
 
 function withUserList(now: Settings, users: Settings['authentication']['users']): Settings {

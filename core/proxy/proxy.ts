@@ -49,6 +49,8 @@ export interface ProxyOptions {
   /** What clients are offered of TLS at the moment; read for every client. */
   tls(): ClientTls;
   readonly console: ConsoleDoor;
+  /** Why new clients of an endpoint are refused at the moment; null: they are not. */
+  closed(endpoint: string): { readonly message: string; readonly hint?: string } | null;
   report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
   /** A session is about to be forgotten. */
   onEnded(session: Session, end: ForwarderEnd): void;
@@ -235,6 +237,8 @@ export class Proxy {
     const { socket } = incoming;
     const { user, rest, credential } = client;
     const routed = route(incoming, this.#options.map, this.#options.settings().unknownEndpoint);
+    const closed = this.#options.closed(routed.spec.id);
+    if (closed !== null) throw new ClientRefusal('57P03', closed.message, closed.hint);
     place.assign(routed.spec.id, user);
     const key = this.#keys.issue(incoming.minor);
     const login = loginFor(routed.spec, user, routed.database, routed.startup, credential);

@@ -7,7 +7,7 @@ import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { averageFigures, type ConsoleHost, type ConsoleServer, type StatFigures } from '../../core/console/host.ts';
 import { ConsoleSession } from '../../core/console/console-session.ts';
-import { CallError, type EndpointRow, type PoolRow, type SessionRow, type TransferRow } from '../../core/contract/index.ts';
+import { CallError, settings, type EndpointRow, type PoolRow, type SessionRow, type TransferRow } from '../../core/contract/index.ts';
 import { MigrationTally } from '../../core/metrics/migration-counters.ts';
 import { EventLog } from '../../core/metrics/log.ts';
 import { readOpening } from '../../core/proxy/handshake.ts';
@@ -114,6 +114,7 @@ const server: ConsoleServer = {
   tls: 'TLSv1.3/TLS_AES_256_GCM_SHA384',
   sessionId: 1,
   applicationName: 'app',
+  closeNeeded: false,
 };
 const pool: PoolRow = {
   key: '127.0.0.1:1/postgres/me',
@@ -157,7 +158,8 @@ class FakeHost implements ConsoleHost {
   readonly tally = new MigrationTally();
   outcome: (id: number, to: string, signal: AbortSignal) => Promise<TransferRow> = async (id, to) => transferRow(id, to, 'success', null);
   rows = [sessionRow(1, 'ep-a'), sessionRow(2, 'ep-a'), sessionRow(3, 'ep-b')];
-  endpoints = () => [endpointRow('ep-a', 1), endpointRow('ep-b', 2), endpointRow('Other', 3)];
+  endpoints = () =>
+    [endpointRow('ep-a', 1), endpointRow('ep-b', 2), endpointRow('Other', 3)].map((row) => ({ ...row, paused: this.paused.has(row.id) }));
   sessions = () => this.rows;
   pools = () => [pool];
   servers = () => [server];
@@ -176,6 +178,44 @@ class FakeHost implements ConsoleHost {
     endpointsKept: { file: null, problem: null },
     connectLines: [],
   });
+  /** What commands asked for, in order. */
+  readonly done: string[] = [];
+  /** What a command's call answers; rejects where a test wants it to. */
+  answer: (name: string) => Promise<Record<string, never>> = () => Promise.resolve({});
+  current = settings.parse({});
+  paused = new Set<string>();
+  disabled = new Set<string>();
+  leaving = false;
+  waitingFor: string | null = null;
+  operations = () => [];
+  observations = () => [];
+  log = () => [{ id: 1, at, level: 'warn' as const, code: 'backend_down', message: 'it is down', sessionId: null, repeats: 2 }];
+  settings = () => this.current;
+  sessionState = (id: number) => (id === 1 ? [{ key: 'DateStyle', client: 'ISO, MDY', server: 'German' }] : null);
+  isDisabled = (id: string) => this.disabled.has(id);
+  setDisabled = (id: string, disabled: boolean) => void (disabled ? this.disabled.add(id) : this.disabled.delete(id));
+  isLeaving = () => this.leaving;
+  reload = async () => void (await this.#call('reload', ''));
+  shutdown = (wait: string) => void this.done.push(`shutdown ${wait}`);
+  readonly calls: ConsoleHost['calls'] = {
+    'session.cancel': ({ sessionId }) => this.#call('session.cancel', sessionId),
+    'session.rollback': ({ sessionId }) => this.#call('session.rollback', sessionId),
+    'session.close': ({ sessionId }) => this.#call('session.close', sessionId),
+    'pool.pause': ({ endpoint, withinMs }) => this.#call('pool.pause', `${endpoint} ${withinMs}`),
+    'pool.resume': ({ endpoint }) => this.#call('pool.resume', endpoint),
+    'pool.reconnect': ({ endpoint }) => this.#call('pool.reconnect', endpoint),
+    'pool.kill': ({ endpoint }) => this.#call('pool.kill', endpoint),
+    'settings.save': async (request) => {
+      await this.#call('settings.save', '');
+      const { users } = this.current.authentication;
+      this.current = settings.parse({ ...request, authentication: { ...request.authentication, users } });
+      return undefined as never;
+    },
+  };
+  async #call(name: string, argument: string | number): Promise<Record<string, never>> {
+    this.done.push(`${name} ${argument}`.trim());
+    return await this.answer(name);
+  }
   migrate(ids: number[], to: string, withinMs: number, signal: AbortSignal): Promise<TransferRow[]> {
     this.asked.push({ ids, to, withinMs });
     return Promise.all(ids.map((id) => this.outcome(id, to, signal)));

@@ -118,6 +118,7 @@ describe('settings at work', () => {
           kept.push(next);
           return Promise.resolve();
         },
+        load: () => Promise.reject(new Error('not asked for')),
       },
       makeLocalAuthority: () => Promise.resolve({ authorityFile: '/ca.pem', certificateFile: '/cert.pem', keyFile: '/key.pem' }),
       listeners: () => [],
@@ -168,7 +169,8 @@ describe('settings at work', () => {
   });
 
   it('what cannot be kept is not put to work; what must not be served is neither', async () => {
-    const broken = serve({}, { file: { path: '/x', save: () => Promise.reject(new Error('disk full')) } });
+    const full = (): Promise<never> => Promise.reject(new Error('disk full'));
+    const broken = serve({}, { file: { path: '/x', save: full, load: full } });
     await expect(broken.handlers['tls.makeLocal']({})).rejects.toThrow('disk full');
     expect(broken.current).toEqual(defaults);
     expect(() => serve({}, { host: '0.0.0.0' })).toThrow(/cannot be trusted/);
