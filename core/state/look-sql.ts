@@ -3,6 +3,8 @@
  * server connection, and made to be prepared once per connection. Everything is qualified, as there.
  */
 
+import { GUARDED_SETTINGS, SEMANTIC_SETTINGS } from './queries.ts';
+
 /** What a look overrides: as SHOW prints them, one row of old value and override in turn; the second is 17 and later. */
 export const LOOK_GUARDED: readonly string[] = ['jit', 'transaction_timeout'];
 
@@ -18,13 +20,15 @@ export function lookGuardSql(serverVersion: number): string {
 
 /** One bytea column: the state as JSON, for `readState`. `$1` text[]: candidate names of custom settings. */
 export function lookSql(serverVersion: number): string {
-  return LOOK.replace(
-    '{{SETTABLE}}',
+  const settable =
     serverVersion >= 150000
       ? `pg_catalog.has_parameter_privilege(session_user,s.name,'SET')`
-      : '(SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) session_user)',
-  );
+      : '(SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) session_user)';
+  return LOOK.replace('{{SETTABLE}}', settable).replace('{{SHOWN}}', `{${SHOWN.join(',')}}`);
 }
+
+/** Settings that are told whether they were set or not: what statements rely on, and what the whole guard overrides. */
+const SHOWN: readonly string[] = [...SEMANTIC_SETTINGS, ...GUARDED_SETTINGS];
 
 const LOOK = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',pg_catalog.pg_backend_pid(),
 'vnum',pg_catalog.current_setting('server_version_num'),'db',pg_catalog.current_database(),'enc',pg_catalog.getdatabaseencoding(),
@@ -32,7 +36,7 @@ const LOOK = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',pg
 'gucs',(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(s.name,s.setting,s.source,
     CASE WHEN s.context OPERATOR(pg_catalog.=) 'superuser'::pg_catalog.text THEN {{SETTABLE}} ELSE true END))
   FROM pg_catalog.pg_show_all_settings() s WHERE s.source OPERATOR(pg_catalog.=) 'session'::pg_catalog.text
-  OR s.name OPERATOR(pg_catalog.=) ANY ('{standard_conforming_strings,statement_timeout,lock_timeout,client_min_messages}'::pg_catalog.text[])),
+  OR s.name OPERATOR(pg_catalog.=) ANY ('{{SHOWN}}'::pg_catalog.text[])),
 'custom',(SELECT pg_catalog.json_object_agg(n,pg_catalog.current_setting(n,true)) FROM pg_catalog.unnest($1::pg_catalog.text[]) n
   WHERE pg_catalog.current_setting(n,true) IS NOT NULL),
 'ps',(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(p.name,

@@ -50,7 +50,8 @@ export function look(
     const wasPrepared = prepared.has(server) && !leavesNothing;
     try {
       const read = readCapture(await ask(lookFrames(version, names, !wasPrepared, leavesNothing)), LOOK_GUARDED);
-      if (!leavesNothing) prepared.add(server);
+      if (leavesNothing) prepared.delete(server);
+      else prepared.add(server);
       return read;
     } catch (error) {
       if (!(error instanceof CaptureFailure)) throw error;
@@ -83,7 +84,7 @@ async function forget(server: ServerConnection, deadlineMs: number): Promise<voi
 
 function lookFrames(version: number, names: readonly string[], parses: boolean, closes: boolean): Buffer {
   const step = (name: string, sql: string, types: readonly number[], parameters: readonly string[]): Buffer[] => [
-    ...(parses ? [...(closes ? [] : [close('S', name)]), parse(name, sql, types)] : []),
+    ...(parses ? [close('S', name), parse(name, sql, types)] : []),
     bind(name, name, parameters, { binaryResults: true }),
     execute(name),
     close('P', name),
