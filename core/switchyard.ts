@@ -30,6 +30,7 @@ import { makeConsoleHost } from './facade/console-host.ts';
 import { Departure } from './facade/departure.ts';
 import { endpointRows } from './facade/endpoint-rows.ts';
 import { Feed } from './facade/feed.ts';
+import { Observations } from './facade/observations.ts';
 import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
 import { poolingOf } from './facade/pooling.ts';
@@ -38,6 +39,7 @@ import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
+import { ServerStates } from './session/server-states.ts';
 import { Planner } from './migration/planner.ts';
 import { Preflight } from './migration/preflight.ts';
 import { Pools } from './pool/pools.ts';
@@ -92,6 +94,7 @@ export class Switchyard {
   #clientTls = ClientTls.off;
   readonly #status: EndpointStatus;
   readonly #pools: Pools;
+  readonly #states: ServerStates;
   readonly #proxy: Proxy;
   readonly #settings: ServedSettings;
   readonly #preflight: Preflight;
@@ -102,6 +105,7 @@ export class Switchyard {
   readonly #stats = new StatsBook();
   readonly #closed = new ClosedDoors();
   readonly #departure: Departure;
+  readonly #observations = new Observations();
   readonly #eventLoop = new EventLoopMonitor();
   readonly #startedAt = Date.now();
   #address = { host: '', port: 0 };
@@ -125,11 +129,13 @@ export class Switchyard {
         this.#log.add('error', 'backend_down', `${backend} is down: ${now.statusReason ?? 'no reason given'}.`);
       if (now.status === 'up' && before.status === 'down') this.#log.add('info', 'backend_up', `${backend} answers again.`);
     });
+    this.#states = new ServerStates(this.#passwordFile);
     this.#pools = new Pools({
       size: options.poolSize ?? DEFAULT_POOL_SIZE,
       passwordFile: this.#passwordFile,
       keepalive: () => this.#settings.current.times.keepalive,
       report: (level, code, message) => this.#log.add(level, code, message),
+      onReset: (connection) => this.#states.wasReset(connection),
       onDial: (backend, failure, version) => {
         // A role that a client brings along and that is refused says nothing against the server.
         const guessed = failure?.kind === 'authentication' && !this.#hasOwnLogin(backend);
@@ -140,12 +146,22 @@ export class Switchyard {
       host: options.listen.host,
       file: options.settingsFile ?? null,
       makeLocalAuthority: options.makeLocalAuthority ?? null,
+      isEndpoint: (id) => this.#map.has(id),
       listeners: () => this.#proxy.doors.view(),
       apply: (settings, authority) => this.#applySettings(settings, authority),
     });
     this.#proxy = new Proxy({
       map: this.#map,
-      pools: this.#pools,
+      leases: {
+        pools: this.#pools,
+        states: this.#states,
+        abandoned: () => this.#settings.current.pooling.abandoned,
+        observed: (session, before, now, pins, statement) =>
+          this.#observations.note({ endpoint: session.place.endpoint, application: session.application }, before, now, pins, statement),
+        loginFailed: (login) => this.#proxy.loginFailed(login),
+        report: (level, code, message, sessionId) => this.#log.add(level, code, message, sessionId),
+      },
+      pooling: (endpoint) => poolingOf(this.#settings.current, endpoint),
       passwordFile: this.#passwordFile,
       mockSecret: () => (this.#mockSecret ??= options.mockSecret?.() ?? randomBytes(32)),
       settings: () => this.#settings.current,
@@ -185,6 +201,7 @@ export class Switchyard {
       isWatched: () => this.#feed.isWatched,
       endpoints: () => this.#endpointRows(),
       pools: () => this.#pools.rows(),
+      observations: () => this.#observations.rows(),
       host: () => this.#hostInfo(),
       counters: () => this.#planner.counters(),
     });
@@ -193,9 +210,7 @@ export class Switchyard {
       doors: this.#closed,
       end: options.onShutdown ?? null,
       pauseAll: async () => {
-        await Promise.all(
-          this.#map.list().map(async ({ id }) => await this.handlers['pool.pause']({ endpoint: id, withinMs: LAST_PAUSE_MS })),
-        );
+        await Promise.all(this.#map.list().map(async ({ id }) => await this.handlers['pool.pause']({ endpoint: id, withinMs: LAST_PAUSE_MS })));
       },
       clients: () => this.#proxy.sessions.size,
       report: (level, code, message) => this.#log.add(level, code, message),
@@ -308,7 +323,7 @@ export class Switchyard {
         this.#planner.cancel(operationId);
         return {};
       },
-      ...poolCalls({ sessions: this.#proxy.sessions }),
+      ...poolCalls({ sessions: this.#proxy.sessions, observations: this.#observations }),
       'session.close': ({ sessionId }) => {
         const session = this.#proxy.sessions.get(sessionId);
         if (session === undefined) throw new CallError('unknown_session', `There is no session ${sessionId} any more.`);
@@ -326,6 +341,7 @@ export class Switchyard {
     const { method, verifiersFrom, users } = settings.authentication;
     if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
     await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
+    this.#proxy.applyPooling();
     if (this.#address.port !== 0)
       this.#log.add('info', 'settings_changed', 'The settings were changed; they hold for clients that come from now on.');
     for (const problem of problems) this.#log.add('warn', 'settings_problem', problem);
@@ -362,7 +378,7 @@ export class Switchyard {
       departure: this.#departure,
       calls: this.handlers,
       endpoints: () => this.#endpointRows(),
-      observations: () => [],
+      observations: () => this.#observations.rows(),
       hostInfo: () => this.#hostInfo(),
       settings: () => this.#settings.current,
       reload: () => this.#settings.reload(),
@@ -413,7 +429,7 @@ export class Switchyard {
       endpoints: this.#endpointRows(),
       sessions: this.#sessionRows(),
       pools: this.#pools.rows(),
-      observations: [],
+      observations: [...this.#observations.rows()],
       operations: this.#planner.operations(),
       transfers: this.#planner.transfers(),
       counters: this.#planner.counters(),

@@ -5,6 +5,7 @@ import type {
   HostInfo,
   LogEntry,
   MigrationCounters,
+  ObservationRow,
   OperationRow,
   PoolRow,
   Sample,
@@ -19,6 +20,8 @@ export interface PendingSources {
   isWatched(): boolean;
   endpoints(): EndpointRow[];
   pools(): PoolRow[];
+  /** The same list as before when nothing has changed. */
+  observations(): readonly ObservationRow[];
   host(): HostInfo;
   counters(): MigrationCounters;
 }
@@ -33,6 +36,7 @@ export class Pending {
   #hostChanged = false;
   #lastEndpoints = '';
   #lastPools = '';
+  #lastObservations: readonly ObservationRow[] | null = null;
 
   constructor(sources: PendingSources) {
     this.#sources = sources;
@@ -69,6 +73,9 @@ export class Pending {
     const poolsText = JSON.stringify(pools);
     if (poolsText !== this.#lastPools) changes.pools = pools;
     this.#lastPools = poolsText;
+    const observations = this.#sources.observations();
+    if (observations !== this.#lastObservations) changes.observations = [...observations];
+    this.#lastObservations = observations;
     if (this.#hostChanged) changes.host = this.#sources.host();
     this.#hostChanged = false;
     if (this.#transfers.size > 0) {

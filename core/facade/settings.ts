@@ -27,6 +27,7 @@ export interface SettingsContext {
   readonly file: SettingsFile | null;
   /** Makes the local authority in the host's folder, or gives the one that is there; null: there is no such folder. */
   readonly makeLocalAuthority: (() => Promise<LocalAuthorityFiles>) | null;
+  isEndpoint(id: string): boolean;
   /** The ports that endpoints' own listeners have. */
   listeners(): SettingsView['listeners'];
   /** Puts settings to work; answers what could not be, in words. `authority` is there when the certificate is the local one. */
@@ -34,7 +35,10 @@ export interface SettingsContext {
 }
 
 /** The calls about settings. */
-export type SettingsHandlers = Pick<Handlers, 'settings.get' | 'settings.save' | 'users.save' | 'users.remove' | 'tls.makeLocal'>;
+export type SettingsHandlers = Pick<
+  Handlers,
+  'settings.get' | 'settings.save' | 'users.save' | 'users.remove' | 'tls.makeLocal' | 'endpoints.pooling'
+>;
 
 /** See the head of this file. */
 export class ServedSettings {
@@ -64,6 +68,11 @@ export class ServedSettings {
           if (left.length === now.authentication.users.length) throw new CallError('unknown_user', `There is no user "${name}".`);
           return withUserList(now, left);
         }),
+      'endpoints.pooling': async ({ id, mode, profile }) => {
+        if (!this.#context.isEndpoint(id)) throw new CallError('unknown_endpoint', `There is no endpoint ${id}.`);
+        await this.#change((now) => withPooling(now, { endpoint: id, mode, profile }));
+        return {};
+      },
       'tls.makeLocal': () => this.#change((now) => ({ ...now, tls: withLocalCertificate(now.tls) })),
     };
   }
@@ -177,6 +186,12 @@ export function refuseOpenDoor(next: Settings, host: string): void {
 /** Encryption is offered with it; where it was required, it still is. */
 function withLocalCertificate({ clients }: Settings['tls']): Settings['tls'] {
   return { clients: clients === 'off' ? 'allow' : clients, certificate: { kind: 'local' } };
+}
+
+function withPooling(now: Settings, line: Settings['pooling']['endpoints'][number]): Settings {
+  const { pooling } = now;
+  const endpoints = [...pooling.endpoints.filter(({ endpoint }) => endpoint !== line.endpoint), line];
+  return { ...now, pooling: { ...pooling, endpoints } };
 }
 
 function withUsers(request: CallParsed<'settings.save'>, now: Settings): Settings {

@@ -6,6 +6,7 @@ import type { ServerConnection } from '../backend/server-connection.ts';
 import type { Finding, TransferOutcome, TransferPhase, TransferRow } from '../contract/index.ts';
 import type { Pools } from '../pool/pools.ts';
 import { cleanWant } from '../pool/want.ts';
+import type { Rehearsal } from '../session/lease.ts';
 import type { Session, SessionTransfer } from '../session/session.ts';
 import { Refusal, type Dialect, type Source } from './dialect.ts';
 import { loginBlocker } from './login-blocker.ts';
@@ -128,25 +129,34 @@ export class Transfer implements SessionTransfer {
     const target = this.#context.preflight.target(this.session, this.to);
     this.#target = target;
     this.#refuseIfBlocked(this.#context.preflight.obvious(this.session, target));
+    for (let attempt = 1; !(await this.#attempt(target, attempt <= REHEARSALS)); attempt++);
+  }
+
+  /** False: what was rehearsed is not what the session carries any more. */
+  async #attempt(target: Target, mayRehearse: boolean): Promise<boolean> {
     const place = await this.#context.prepareSlot(this.#abort.signal);
-    let prepared: { connection: ServerConnection; baseline: unknown };
+    let prepared: Prepared;
     try {
-      prepared = await this.#prepare(target);
+      prepared = await this.#prepare(target, mayRehearse);
     } finally {
       place();
     }
-    const { connection, baseline } = prepared;
-    let swapped = false;
+    const { connection, baseline, rehearsal } = prepared;
+    const { lease } = this.session;
+    let outcome: 'relocated' | 'swapped' | 'stale' | 'failed' = 'failed';
     try {
-      await this.#safePoint(connection);
-      swapped = await this.#pause(connection, baseline, target);
+      if (rehearsal === null) await lease.hold(this.#abort.signal);
+      outcome = await this.#safePoint(connection, target, rehearsal);
+      if (rehearsal === null) outcome = (await this.#pause(connection, baseline, target)) ? 'swapped' : 'failed';
     } finally {
-      if (!swapped) this.#context.pools.release(connection, 'close');
+      if (outcome === 'stale' || outcome === 'failed') this.#context.pools.release(connection, 'close');
+      lease.unhold(outcome === 'swapped');
     }
+    return outcome !== 'stale';
   }
 
   /** Preflight, then dial, authenticate and warm the target: everything that can be done while the client runs. */
-  async #prepare(target: Target): Promise<{ connection: ServerConnection; baseline: unknown }> {
+  async #prepare(target: Target, mayRehearse: boolean): Promise<Prepared> {
     const { preflight, pools } = this.#context;
     try {
       this.#refuseIfBlocked(await raced(preflight.compare(this.session, target), this.#abort.signal));
@@ -163,7 +173,11 @@ export class Transfer implements SessionTransfer {
       throw new Recoverable(`no server connection to ${target.backend} within ${DIAL_DEADLINE_MS} ms`);
     });
     try {
-      return { connection, baseline: await this.#dialect.prepare(connection, this.session.forwarder.journal, DEADLINES) };
+      const rehearsal = mayRehearse
+        ? await this.session.lease.rehearse(connection, { endpoint: target.spec.id, login: target.login })
+        : null;
+      const baseline = rehearsal === null ? await this.#dialect.prepare(connection, this.session.forwarder.journal, DEADLINES) : null;
+      return { connection, baseline, rehearsal };
     } catch (error) {
       pools.release(connection, 'close');
       throw error;
@@ -176,18 +190,21 @@ export class Transfer implements SessionTransfer {
     if (blockers.length > 0) throw new Refusal(blockers);
   }
 
-  /** Waits until the session is at a safe point and suspends it there, in the same turn. */
-  #safePoint(connection: ServerConnection): Promise<void> {
+  /**
+   * Waits until the session is at a safe point. What was rehearsed needs no pause: it is on the target in the same turn (`relocated`), or
+   * has changed (`stale`). Else suspends it there, in the same turn.
+   */
+  #safePoint(connection: ServerConnection, target: Target, rehearsal: Rehearsal | null): Promise<'relocated' | 'stale' | 'failed'> {
     const { forwarder } = this.session;
     this.#begin('armed');
     return new Promise((resolve, reject) => {
       const { signal } = this.#abort;
-      const settle = (error?: Error): void => {
+      const settle = (error?: Error, outcome: 'relocated' | 'stale' | 'failed' = 'failed'): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
         connection.setOwner(null);
         if (error === undefined) {
-          resolve();
+          resolve(outcome);
           return;
         }
         forwarder.disarm();
@@ -208,10 +225,30 @@ export class Transfer implements SessionTransfer {
         onServerClosed: (reason) => settle(new Recoverable(`the target connection was lost while waiting: ${reason}`)),
       });
       forwarder.arm(() => {
-        this.#suspend();
-        settle();
+        if (rehearsal === null) {
+          this.#suspend();
+          settle();
+        } else if (this.session.lease.relocate(rehearsal)) {
+          settle(undefined, 'relocated');
+          this.#relocated(connection, target);
+        } else settle(undefined, 'stale');
       });
     });
+  }
+
+  /** The session has no server connection at the moment, or has given it back: its next one is on the target. */
+  #relocated(connection: ServerConnection, target: Target): void {
+    this.#begin('swap');
+    this.#settlePlace(target);
+    this.session.transfer = null;
+    this.#pauseMs = 0;
+    this.#context.pools.release(connection, 'keep');
+    this.#settle('success', null);
+  }
+
+  #settlePlace(target: Target): void {
+    this.session.place = { endpoint: target.spec.id, login: target.login, defaultDatabase: target.spec.database };
+    this.session.migrations++;
   }
 
   #serverLost: string | null = null;
@@ -258,8 +295,7 @@ export class Transfer implements SessionTransfer {
     }
     this.#begin('swap');
     const former = forwarder.swap(connection);
-    session.place = { endpoint: target.spec.id, login: target.login, defaultDatabase: target.spec.database };
-    session.migrations++;
+    this.#settlePlace(target);
     session.assignments++;
     this.#begin('resume');
     session.transfer = null;
@@ -309,6 +345,15 @@ export class Transfer implements SessionTransfer {
 }
 
 const DIAL_DEADLINE_MS = 10_000;
+/** How often a session that carries its state is tried out on the target before it is taken there attached. */
+const REHEARSALS = 2;
+
+/** A connection to the target, and either its state before the move, or what has been rehearsed on it. */
+interface Prepared {
+  readonly connection: ServerConnection;
+  readonly baseline: unknown;
+  readonly rehearsal: Rehearsal | null;
+}
 
 /** A promise that also rejects when the signal aborts. */
 function raced<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

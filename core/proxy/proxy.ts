@@ -1,16 +1,15 @@
 /** Takes clients in, stage by stage, gives them a server connection, and sees them off. */
 import type net from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { Settings } from '../contract/index.ts';
+import type { PoolMode, PoolProfile, Settings } from '../contract/index.ts';
 import { DialFailure, startupKey } from '../backend/dial.ts';
-import { loginFor } from '../backend/login.ts';
+import { loginFor, type Login } from '../backend/login.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
 import { PoolExhausted } from '../pool/pool.ts';
-import type { Pools } from '../pool/pools.ts';
-import { cleanWant } from '../pool/want.ts';
 import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/forwarder.ts';
+import type { LeaseHost } from '../session/lease.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
 import { topOf, type ClientTls } from '../tls/client-tls.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
@@ -26,6 +25,7 @@ import { Listener, type ListenAt } from './listener.ts';
 import { LoginClock, type LoginInProgress } from './login-clock.ts';
 import { route } from './routing.ts';
 import { Verifiers } from './verifiers.ts';
+import { Welcomes } from './welcomes.ts';
 
 /** A virtual database of the proxy's own: takes over a client's socket, login included. */
 export interface ConsoleDoor {
@@ -40,7 +40,9 @@ export interface ConsoleDoor {
 /** What the listener needs. */
 export interface ProxyOptions {
   readonly map: EndpointMap;
-  readonly pools: Pools;
+  readonly leases: LeaseHost;
+  /** How the sessions of an endpoint are pooled at the moment. */
+  pooling(endpoint: string): { mode: PoolMode; profile: PoolProfile };
   readonly passwordFile: PasswordFile | null;
   /** What the salts of unknown users are derived from: 32 random bytes, the same at every call. */
   mockSecret(): Buffer;
@@ -83,6 +85,7 @@ export class Proxy {
   );
   readonly #admission: Admission;
   readonly #clock = new LoginClock();
+  readonly #welcomes = new Welcomes();
   readonly #verifiers: Verifiers;
   #sweeper: NodeJS.Timeout | null = null;
   #nextSession = 1;
@@ -102,6 +105,19 @@ export class Proxy {
         options.report('error', 'listener_error', `The listener of endpoint ${endpoint} failed: ${error.message}.`),
       isKnown: (endpoint) => options.map.has(endpoint),
     });
+  }
+
+  /** A login that went well before does not any more: the next client is to hear that at its own login. */
+  loginFailed(login: Login): void {
+    this.#welcomes.forget(login);
+  }
+
+  /** The settings of pooling changed: sessions that are there follow at their next safe point. */
+  applyPooling(): void {
+    for (const session of this.sessions.values()) {
+      const { mode, profile } = this.#options.pooling(session.place.endpoint);
+      session.lease.configure(mode, profile);
+    }
   }
 
   /** Starts to listen. Rejects when no port can be bound. */
@@ -256,7 +272,7 @@ export class Proxy {
       replication: isReplication(routed.startup.get('replication')),
     };
     const destination = { endpoint: routed.spec.id, login, defaultDatabase: routed.spec.database };
-    const session = new Session(this.#nextSession++, socket, key.pid, identity, destination, (ended, end) => {
+    const session = new Session(this.#nextSession++, socket, key.pid, identity, destination, this.#options.leases, (ended, end) => {
       place.leave();
       waiting.abort(new ClientGone());
       this.#ended(ended, end);
@@ -277,16 +293,23 @@ export class Proxy {
       session.send(hello);
       hello = Buffer.alloc(0);
     });
+    const { mode, profile } = this.#options.pooling(routed.spec.id);
+    session.lease.configure(mode, profile);
+    const greeting = session.lease.mode === 'transaction' ? this.#welcomes.get(login) : null;
     try {
-      const server = await this.#options.pools.acquire(cleanWant(login, routed.spec.id), waiting.signal);
-      session.waitMs += Date.now() - asked;
-      session.assignments++;
-      if (session.forwarder.isEnded) {
-        this.#options.pools.release(server, 'reset');
+      if (greeting !== null) {
+        session.send(Buffer.concat([hello, ...greet(greeting)]));
+        session.forwarder.startDetached(greeting);
         return;
       }
-      const parameters = [...server.parameters].map(([name, value]) => parameterStatus(name, value));
-      session.send(Buffer.concat([hello, ...parameters, readyForQuery()]));
+      const server = await session.lease.first(waiting.signal);
+      session.waitMs += Date.now() - asked;
+      if (session.forwarder.isEnded) {
+        session.lease.ended({ server, fit: true, inTransaction: false });
+        return;
+      }
+      if (session.lease.mode === 'transaction') this.#welcomes.learn(login, server.parameters);
+      session.send(Buffer.concat([hello, ...greet(server.parameters)]));
       session.forwarder.start(server);
     } catch (error) {
       // What it has proven here is not what the server knows (any more).
@@ -315,8 +338,7 @@ export class Proxy {
     this.#options.onEnded(session, end);
     this.#keys.revoke(session.cancelPid);
     session.transfer?.cancel('the client left');
-    const { server } = end;
-    if (server !== null) this.#release(session, server, end);
+    this.#release(session, end);
     switch (end.kind) {
       case 'client_lost':
         this.#options.report(
@@ -362,16 +384,19 @@ export class Proxy {
     }
   }
 
-  #release(session: Session, server: NonNullable<ForwarderEnd['server']>, end: ForwarderEnd): void {
-    const { pools } = this.#options;
-    const fit = end.fit && !session.identity.replication;
-    if (!end.busy || !server.isOpen) {
-      pools.release(server, fit ? 'reset' : 'close');
+  #release(session: Session, end: ForwarderEnd): void {
+    const { server } = end;
+    if (server === null || !end.busy || !server.isOpen) {
+      session.lease.ended(end);
       return;
     }
     // Closing alone would let the statement run to its end: PostgreSQL notices only when it next uses the socket.
-    void server.cancel(() => server.isOpen).then(() => pools.release(server, 'close'));
+    void server.cancel(() => server.isOpen).then(() => session.lease.ended({ server, fit: false, inTransaction: false }));
   }
+}
+
+function greet(parameters: ReadonlyMap<string, string>): Buffer[] {
+  return [...[...parameters].map(([name, value]) => parameterStatus(name, value)), readyForQuery()];
 }
 
 function unencrypted(tls: ClientTls): ClientRefusal {

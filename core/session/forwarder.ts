@@ -148,6 +148,20 @@ export class Forwarder implements ServerOwner {
     return this.unsafeReason() === null;
   }
 
+  /** Nothing of the client's is on its way, in a transaction or not: its server connection may be talked to, once it is suspended. */
+  get isQuiet(): boolean {
+    const { expected, suspended } = this.link;
+    const isOwed = expected.outstanding > 0 || expected.cycleOpen || expected.copyIn || expected.inDoubt;
+    return (
+      this.#server !== null &&
+      !isOwed &&
+      !suspended &&
+      this.request.atBoundary &&
+      this.response.atBoundary &&
+      this.#server.cancelsInFlight === 0
+    );
+  }
+
   /** What a transfer would have to wait for, in words; null at a safe point. */
   unsafeReason(): string | null {
     const reason = this.#busyReason();

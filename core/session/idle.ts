@@ -17,7 +17,8 @@ export interface IdleEnd {
 export function idleEnd(session: Session, times: Pick<Settings['times'], 'idleClient' | 'idleInTransaction'>, now: number): IdleEnd | null {
   const { forwarder } = session;
   const { link } = forwarder;
-  if (forwarder.server === null || link.suspended || forwarder.isEnded || forwarder.isDeparting) return null;
+  const isIdle = forwarder.isDetached ? !forwarder.hasInput : forwarder.server !== null && !link.suspended;
+  if (!isIdle || forwarder.isEnded || forwarder.isDeparting) return null;
   // Between a request and its answer, or in an open pipeline, the server has work.
   if (link.expected.outstanding > 0 || link.expected.cycleOpen) return null;
   const seconds = (now - link.busySince) / 1000;

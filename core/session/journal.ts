@@ -3,6 +3,8 @@
  * statement, names of custom settings, type OIDs the client has seen. Journalling is advisory: the catalog capture decides,
  * the journal fills its gaps.
  */
+import { digest } from '../sql/digest.ts';
+import { Effect, effectsOf } from '../sql/effects.ts';
 import { customSettingNames, mentionsCustomSettings, statementKind } from '../sql/facts.ts';
 
 /** User-defined types, and those of information_schema, start here: their OIDs differ between servers. */
@@ -11,6 +13,13 @@ export const FIRST_UNSTABLE_OID = 10_000;
 export const UNNAMED_LIMIT = 1024 * 1024;
 const MAX_NAMES = 500;
 const MAX_OIDS = 2_000;
+
+/** A session's unnamed statement, as the journal knows it. */
+export interface UnnamedStatement {
+  readonly frame: Buffer | null;
+  readonly tooLarge: number;
+  readonly effects: number;
+}
 
 /** See the head of this file. One per session, for its whole life. */
 export class SessionJournal {
@@ -30,6 +39,16 @@ export class SessionJournal {
   unnamedUncertain = false;
   /** Size of the current unnamed statement when it is too large to keep; else 0. */
   unnamedTooLarge = 0;
+  /** How closely statements are looked at for what they may do to the session; null: not at all (session mode). */
+  watch: 'strict' | 'compatible' | null = null;
+  /** The client's statements stand on the server under their own names: making and closing them changes the session's state. */
+  ownNames = false;
+  /** The statement to which the effects since `takeEffects` are due, its constants left out. */
+  suspect: string | null = null;
+  #effects = 0;
+  #unnamedEffects = 0;
+  /** Effects of named statements that have any. */
+  readonly #effectsOfNamed = new Map<string, number>();
   #unnamed: Buffer | null = null;
   #unnamedLength = 0;
   /** Statements whose set_config takes the setting's name as a parameter: name -> parameter numbers. */
@@ -46,13 +65,31 @@ export class SessionJournal {
 
   /** True while Bind messages need a look. */
   get watchesBinds(): boolean {
-    return this.#boundNames.size > 0;
+    return this.#boundNames.size > 0 || this.#unnamedEffects !== 0 || this.#effectsOfNamed.size > 0;
   }
 
-  /** A Query passes: `bytes[start, end)` is its SQL text (or the part of it that is at hand). */
-  query(bytes: Buffer, start: number, end: number): void {
+  /** What the client's statements may have done since this was last asked (`Effect`). */
+  takeEffects(): number {
+    const effects = this.#effects;
+    this.#effects = 0;
+    return effects;
+  }
+
+  /** The same, without forgetting it. */
+  peekEffects(): number {
+    return this.#effects;
+  }
+
+  /** A FunctionCall passes: what it calls is a number. */
+  functionCall(): void {
+    if (this.watch !== null) this.#effects |= Effect.State | Effect.Settings;
+  }
+
+  /** A Query passes: `bytes[start, end)` is its SQL text; `complete` false when only its beginning is at hand. */
+  query(bytes: Buffer, start: number, end: number, complete: boolean): void {
     this.kind = statementKind(bytes, start, end);
     this.#forgetUnnamed();
+    if (this.watch !== null) this.#effects |= this.#look(bytes, start, end, complete);
     if (mentionsCustomSettings(bytes, start, end)) this.#learnNames(bytes.toString('utf8', start, end), null);
   }
 
@@ -66,6 +103,8 @@ export class SessionJournal {
     this.kind = statementKind(bytes, nameEnd + 1, textEnd);
     const unnamed = nameEnd === nameStart;
     if (unnamed) this.#keepUnnamed(bytes, start, end, length, complete);
+    if (this.watch !== null)
+      this.#noteParsed(unnamed ? null : bytes.toString('latin1', nameStart, nameEnd), this.#look(bytes, nameEnd + 1, textEnd, complete));
     if (mentionsCustomSettings(bytes, nameEnd + 1, textEnd)) {
       this.#learnNames(bytes.toString('utf8', nameEnd + 1, textEnd), bytes.toString('utf8', nameStart, nameEnd));
     } else if (this.#boundNames.size > 0) {
@@ -82,6 +121,8 @@ export class SessionJournal {
     const portalEnd = bytes.indexOf(0, start + 5);
     const nameEnd = bytes.indexOf(0, portalEnd + 1);
     if (portalEnd < 0 || nameEnd < 0 || nameEnd >= end) return;
+    this.#effects |=
+      nameEnd === portalEnd + 1 ? this.#unnamedEffects : (this.#effectsOfNamed.get(bytes.toString('latin1', portalEnd + 1, nameEnd)) ?? 0);
     const wanted = this.#boundNames.get(bytes.toString('utf8', portalEnd + 1, nameEnd));
     if (wanted === undefined) return;
     let at = nameEnd + 1;
@@ -104,6 +145,7 @@ export class SessionJournal {
   close(bytes: Buffer, start: number, end: number): void {
     const isUnnamedStatement = end - start === 7 && bytes[start + 5] === 0x53;
     if (isUnnamedStatement) this.#forgetUnnamed();
+    else if (this.ownNames && bytes[start + 5] === 0x53) this.#effects |= Effect.State;
   }
 
   /** A RowDescription passes: `bytes[start, end)` is its body. */
@@ -128,7 +170,40 @@ export class SessionJournal {
     this.#forgetUnnamed();
   }
 
+  /** The unnamed statement, for the case that what replaces it is skipped. */
+  saveUnnamed(): UnnamedStatement {
+    const frame = this.unnamedParse;
+    return { frame: frame === null ? null : Buffer.from(frame), tooLarge: this.unnamedTooLarge, effects: this.#unnamedEffects };
+  }
+
+  /** What seemed to replace it was skipped. */
+  restoreUnnamed({ frame, tooLarge, effects }: UnnamedStatement): void {
+    this.#forgetUnnamed();
+    if (frame !== null) this.#keepUnnamed(frame, 0, frame.length, frame.length, true);
+    this.unnamedTooLarge = tooLarge;
+    this.#unnamedEffects = effects;
+  }
+
+  #look(bytes: Buffer, start: number, end: number, complete: boolean): number {
+    let effects = effectsOf(bytes, start, end, this.watch ?? 'strict');
+    if (!complete) effects |= Effect.State | Effect.Settings;
+    if ((effects & Effect.State) !== 0) this.suspect = digest(bytes, start, end);
+    return effects;
+  }
+
+  #noteParsed(name: string | null, effects: number): void {
+    this.#effects |= effects;
+    if (name === null) {
+      this.#unnamedEffects = effects;
+      return;
+    }
+    if (this.ownNames) this.#effects |= Effect.State;
+    if (effects === 0) this.#effectsOfNamed.delete(name);
+    else this.#effectsOfNamed.set(name, effects);
+  }
+
   #forgetUnnamed(): void {
+    this.#unnamedEffects = 0;
     this.#unnamedLength = 0;
     this.unnamedUncertain = false;
     this.unnamedTooLarge = 0;

@@ -9,6 +9,7 @@ import { Status } from '../wire/codes.ts';
 import { farewell } from './farewell.ts';
 import { Forwarder, type ForwarderEnd } from './forwarder.ts';
 import { SessionJournal } from './journal.ts';
+import { Lease, type LeaseHost } from './lease.ts';
 
 /** What a client asked for and how that was understood. Holds a secret: rows are made field by field, never from this. */
 export interface SessionIdentity {
@@ -55,6 +56,7 @@ export class Session {
   readonly connectedAt = Date.now();
   readonly identity: SessionIdentity;
   readonly forwarder: Forwarder;
+  readonly lease: Lease;
   /** The key the client cancels with; its own for life, whatever server it is on. */
   readonly cancelPid: number;
   place: SessionPlace;
@@ -73,6 +75,7 @@ export class Session {
     cancelPid: number,
     identity: SessionIdentity,
     place: SessionPlace,
+    leases: LeaseHost,
     onEnd: (session: Session, end: ForwarderEnd) => void,
   ) {
     this.id = id;
@@ -83,10 +86,16 @@ export class Session {
     this.forwarder = new Forwarder(socket, cancelPid, new SessionJournal(customNamesIn(identity.startup)), {
       ended: (end) => onEnd(this, end),
     });
+    this.lease = new Lease(this, leases);
   }
 
   get backend(): string {
     return this.place.login.backend.id;
+  }
+
+  /** The pool its server connections come from: `PoolRow.key`. */
+  get pool(): string {
+    return `${this.backend}/${this.database}/${this.role}`;
   }
 
   get database(): string {
@@ -127,7 +136,7 @@ export class Session {
     if (forwarder.isEnded) return 'closing';
     if (forwarder.link.suspended && this.transfer !== null) return 'migrating';
     if (forwarder.isDeparting) return 'closing';
-    if (forwarder.server === null) return 'waiting';
+    if (forwarder.server === null) return forwarder.isDetached && !forwarder.hasInput ? 'idle' : 'waiting';
     if (forwarder.link.expected.outstanding > 0 || forwarder.link.expected.cycleOpen) return 'active';
     if (forwarder.link.status === Status.InTransaction) return 'idle in transaction';
     if (forwarder.link.status === Status.Failed) return 'idle in transaction (aborted)';
@@ -153,17 +162,24 @@ export class Session {
       requestedEndpoint: identity.requestedEndpoint,
       routedBy: identity.routedBy,
       backend: this.backend,
-      pool: `${this.backend}/${this.database}/${this.role}`,
-      poolMode: 'session',
+      pool: this.pool,
+      poolMode: this.lease.mode,
       assignments: this.assignments,
       waitMs: this.waitMs,
-      pins: [],
+      pins: [...this.lease.pins],
       serverPid: forwarder.server?.pid ?? null,
       clientAddress: identity.clientAddress,
       tls: identity.tls,
       clientPort: identity.clientPort,
       state,
-      transaction: forwarder.server === null ? null : link.status === Status.Idle ? 'I' : link.status === Status.InTransaction ? 'T' : 'E',
+      transaction:
+        forwarder.server === null && !forwarder.isDetached
+          ? null
+          : link.status === Status.Idle
+            ? 'I'
+            : link.status === Status.InTransaction
+              ? 'T'
+              : 'E',
       statementKind: forwarder.journal.kind === '' ? null : forwarder.journal.kind,
       stateSince: since,
       connectedAt: this.connectedAt,

@@ -117,6 +117,7 @@ describe('one click for a local certificate', () => {
         host: '127.0.0.1',
         file: null,
         makeLocalAuthority: async () => await Promise.resolve(files),
+        isEndpoint: () => true,
         listeners: () => [],
         apply: async () => await Promise.resolve([]),
       },

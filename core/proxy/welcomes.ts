@@ -1,0 +1,28 @@
+/**
+ * What clients in transaction mode are greeted with: the parameters that a server reported to an earlier client with exactly the same
+ * login. Thus a short session costs no server connection of its own to log in (pooling.md 1.6, 5.3).
+ */
+import { loginKey, type Login } from '../backend/login.ts';
+
+const KEPT = 1_000;
+
+/** See the head of this file. */
+export class Welcomes {
+  readonly #known = new Map<string, ReadonlyMap<string, string>>();
+
+  /** The reported parameters; null: this login has to be tried first. */
+  get(login: Login): ReadonlyMap<string, string> | null {
+    return this.#known.get(loginKey(login)) ?? null;
+  }
+
+  /** A server has accepted the login and reported these. */
+  learn(login: Login, parameters: ReadonlyMap<string, string>): void {
+    this.#known.set(loginKey(login), new Map(parameters));
+    if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value ?? '');
+  }
+
+  /** A server did not accept it any more, or was not there: the next client is to hear that at its login. */
+  forget(login: Login): void {
+    this.#known.delete(loginKey(login));
+  }
+}
