@@ -40,6 +40,12 @@ export async function measure({ pooler, database, configuration, workload, clien
   }
 }
 
+/** Sessions that nobody counts: what runs in front of the server has compiled its code and filled its caches afterwards. */
+export async function warmUp({ pooler, database, configuration }) {
+  const where = ['-h', pooler.host, '-p', String(pooler.port), '-U', configuration.id, database.database];
+  await runToEnd('pgbench', ['-n', '-S', '-C', '-c', '10', '-j', '10', '-T', '1', ...where], { deadlineMs: 60_000 });
+}
+
 /** pgbench's summary. Throws when it has none. */
 export function readReport(output) {
   const tps = /^tps = ([\d.]+)/m.exec(output);

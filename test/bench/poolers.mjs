@@ -1,7 +1,18 @@
 /** What stands in front of the server: nothing, the built headless host, the same with a pool that keeps nothing, PgBouncer. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chmodSync, chownSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -31,7 +42,7 @@ export async function startPooler(configuration, { database, folder, poolSize, r
   const words = ['--json', '--listen', '127.0.0.1:0', '--ui', '127.0.0.1:0', '--endpoint-map', map, '--pool-size', String(poolSize)];
   if (kind === 'switchyard-no-pool') return await startHost([await bundleNoPool(folder), folder, ...words]);
   // Session mode is the default: a host that does not know the flag can still be measured in it.
-  return await startHost(['main/start.mjs', ...words, ...(mode === 'session' ? [] : ['--tcp-pool-mode', mode])]);
+  return await startHost([builtHost(folder), ...words, ...(mode === 'session' ? [] : ['--tcp-pool-mode', mode])]);
 }
 
 async function startHost(words) {
@@ -52,6 +63,17 @@ async function startHost(words) {
   }
   const { proxy } = JSON.parse(first);
   return { host: '127.0.0.1', port: proxy.port, pid: child.pid, stop: () => endProcess(child) };
+}
+
+/** A copy of what was built before the first run: sources may be edited, and built again, while the benchmark runs. */
+function builtHost(folder) {
+  const file = path.join(folder, 'dist/main/headless.mjs');
+  if (existsSync(file)) return file;
+  mkdirSync(path.dirname(file), { recursive: true });
+  // It reads its version from there.
+  copyFileSync(path.join(root, 'package.json'), path.join(folder, 'package.json'));
+  copyFileSync(path.join(root, 'dist/main/headless.mjs'), file);
+  return file;
 }
 
 /** Bundled as the build bundles the host itself. */
@@ -180,10 +202,15 @@ export class Poolers {
   /** Configuration id to why it cannot be measured. */
   skipped = new Map();
 
-  /** `context`: the database, the folder, the roles. */
+  /** `context`: the database, the folder, the roles; `warmUp(configuration, pooler)` is run once before anybody else uses it. */
   constructor(context) {
-    mkdirSync(context.folder, { recursive: true });
     this.#context = context;
+  }
+
+  /** Takes the copies that everything is started from. */
+  async prepare() {
+    builtHost(this.#context.folder);
+    await bundleNoPool(this.#context.folder);
   }
 
   /** Null when this machine, or this build, does not have it: the reason is in `skipped` then. */
@@ -194,7 +221,9 @@ export class Poolers {
     const known = this.#running.get(key);
     if (known !== undefined) return known;
     const pooler = await this.start(configuration, poolSize);
-    if (pooler !== null) this.#running.set(key, pooler);
+    if (pooler === null) return null;
+    this.#running.set(key, pooler);
+    await this.#context.warmUp(configuration, pooler);
     return pooler;
   }
 

@@ -3,7 +3,7 @@
  * workload and number of clients every configuration is measured in turn, in several rounds, each beginning with another one; ratios
  * are taken within a round. Rates by themselves say more about the machine.
  *
- * Writes a table to standard output, test-results/bench/results.json.
+ * Writes a table to standard output, test-results/bench/results.json and test-results/bench/index.html.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,8 @@ import { startDatabase } from './database.mjs';
 import { floorsOf } from './floors.mjs';
 import { memoryPerIdleClient } from './idle-clients.mjs';
 import { readKnobs, UnusableKnob, usage } from './knobs.mjs';
-import { measure } from './measure.mjs';
+import { measure, warmUp } from './measure.mjs';
+import { pageOf } from './page.mjs';
 import { findPgBouncer, Poolers } from './poolers.mjs';
 import { summarise } from './statistics.mjs';
 import { forDocs, forTerminal } from './tables.mjs';
@@ -36,17 +37,25 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 writeFileSync(path.join(home, 'results.json'), `${JSON.stringify(results, null, 1)}\n`);
+writeFileSync(path.join(home, 'index.html'), pageOf(results));
 say(`\n${forTerminal(results)}`);
 if (knobs.write) {
   writeFileSync(path.join(root, 'docs/benchmark.md'), forDocs(results));
   say('Written to docs/benchmark.md.');
 }
+say('The page: test-results/bench/index.html');
 
 async function runAll() {
   const roles = knobs.configurations.map(({ id }) => id);
   const database = await startDatabase(folder, { scale: knobs.scale, configurations: roles });
-  const poolers = new Poolers({ database, folder, roles });
+  const poolers = new Poolers({
+    database,
+    folder,
+    roles,
+    warmUp: (configuration, pooler) => warmUp({ configuration, pooler, database }),
+  });
   try {
+    await poolers.prepare();
     const runs = await measureAll(database, poolers);
     const memory = await measureMemory(database, poolers);
     const rows = summarise(runs, knobs.configurations);

@@ -1,13 +1,6 @@
 /** Figures from figures: percentiles, medians, ratios round by round, and what the floors come to. */
 
-/** The value that `share` (0 to 1) of the values do not exceed (nearest rank); null without values. */
-export function percentile(values, share) {
-  if (values.length === 0) return null;
-  const sorted = Float64Array.from(values).sort();
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
-}
-
-/** p50, p95, p99 of latencies. */
+/** p50, p95, p99 by the nearest rank; null without values. */
 export function percentilesOf(values) {
   if (values.length === 0) return null;
   const sorted = Float64Array.from(values).sort();

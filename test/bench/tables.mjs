@@ -1,6 +1,7 @@
 /** The results as text: for a terminal, and as docs/benchmark.md. */
 
-const header = [
+/** Names of the columns of `rowsOf`. */
+export const header = [
   'configuration',
   'clients',
   'per second',
@@ -21,13 +22,18 @@ export function forTerminal(results) {
     const rows = rowsOf(results, workload.id);
     if (rows.length > 0) parts.push(`${workload.label} (${workload.unit})`, columns([header, ...rows]), '');
   }
-  parts.push(...memoryLines(results), '', ...floorLines(results), '', ...skippedLines(results));
+  parts.push(
+    ...memoryLines(results),
+    '',
+    ...floorRows(results).map(([title, value, verdictWords]) => `${verdictWords.padEnd(12)} ${title}: ${value}`),
+    '',
+    ...skippedLines(results),
+  );
   return parts.join('\n').trimEnd();
 }
 
 /** docs/benchmark.md. */
 export function forDocs(results) {
-  const { machine, knobs } = results;
   const parts = [
     '# Benchmark',
     '',
@@ -35,9 +41,7 @@ export function forDocs(results) {
     '',
     `    ${results.command}`,
     '',
-    `${machine.cores} cores, ${machine.memoryGb} GB of memory, ${machine.system}, Node ${machine.node}, PostgreSQL ${machine.postgres}, pgbench ` +
-      `${machine.pgbench}, ${machine.pgbouncer === null ? 'no PgBouncer' : `PgBouncer ${machine.pgbouncer}`}; clients, poolers and server share the cores. ` +
-      `${knobs.rounds} rounds of ${knobs.duration} s, scale ${knobs.scale}, ${results.at.slice(0, 10)}.`,
+    machineWords(results),
     '',
     'All configurations are measured in turn, each round beginning with another one. A ratio compares two runs of the same round; shown is',
     'the median, with the lowest and the highest. Latencies are medians of the rounds’ percentiles; where every transaction is a session of',
@@ -48,7 +52,7 @@ export function forDocs(results) {
     '',
     '| floor | measured (the worst cell) | |',
     '| --- | ---: | --- |',
-    ...results.floors.map((floor) => `| ${floor.title} | ${valueWords(floor)} | ${verdict(floor)} |`),
+    ...floorRows(results).map((row) => `| ${row.join(' | ')} |`),
     '',
   ];
   for (const workload of results.workloads) {
@@ -64,24 +68,35 @@ export function forDocs(results) {
   return `${parts.join('\n').trimEnd()}\n`;
 }
 
-/** One line per floor, met or not. */
-export function floorLines(results) {
-  return results.floors.map((floor) => `${verdict(floor).padEnd(12)} ${floor.title}: ${valueWords(floor)}`);
+/** Title, measured value, `met` or not: one row per floor. */
+export function floorRows(results) {
+  return results.floors.map((floor) => [floor.title, valueWords(floor), verdict(floor)]);
 }
 
-export function verdict({ met }) {
+/** What it was measured on, and how. */
+export function machineWords({ machine, knobs, at }) {
+  const poolers = machine.pgbouncer === null ? 'no PgBouncer' : `PgBouncer ${machine.pgbouncer}`;
+  const shape = `${machine.cores} cores, ${machine.memoryGb} GB of memory, ${machine.system}`;
+  return (
+    `${shape}, Node ${machine.node}, PostgreSQL ${machine.postgres}, pgbench ${machine.pgbench}, ${poolers}; clients, poolers and server ` +
+    `share the cores. ${knobs.rounds} rounds of ${knobs.duration} s, scale ${knobs.scale}, ${at.slice(0, 10)}.`
+  );
+}
+
+function verdict({ met }) {
   if (met === null) return 'not measured';
   return met ? 'met' : 'NOT MET';
 }
 
-export function valueWords({ value, best, where, title }) {
+function valueWords({ value, best, where, title }) {
   if (value === null) return '–';
   const unit = title.includes('kB') ? ' kB' : '';
   const upTo = best === value ? '' : `; best ${best.toFixed(2)}`;
   return `${value.toFixed(unit === '' ? 2 : 1)}${unit} (${where}${upTo})`;
 }
 
-function rowsOf(results, workload) {
+/** One row of words per configuration and number of clients; see `header`. */
+export function rowsOf(results, workload) {
   const order = results.configurations.map(({ id }) => id);
   return results.rows
     .filter((row) => row.workload === workload)
@@ -113,7 +128,8 @@ function milliseconds(value) {
   return value === null ? '' : value.toFixed(value < 10 ? 2 : 0);
 }
 
-function memoryLines(results) {
+/** One line per pooler. */
+export function memoryLines(results) {
   if (results.memory.length === 0) return ['memory of an idle client: not measured'];
   return results.memory.map((each) => {
     const { label } = results.configurations.find(({ id }) => id === each.configuration);
@@ -123,7 +139,8 @@ function memoryLines(results) {
   });
 }
 
-function skippedLines(results) {
+/** What could not be measured, and why. */
+export function skippedLines(results) {
   return results.configurations.filter(({ skipped }) => skipped !== null).map(({ label, skipped }) => `SKIPPED: ${label}: ${skipped}`);
 }
 
