@@ -41,7 +41,7 @@ function View({ route, params }: { route: Route; params: URLSearchParams }): Rea
     case 'endpoints':
       return <EndpointsView />;
     case 'pools':
-      return <PoolsView />;
+      return <PoolsView params={params} />;
     case 'migrations':
       return <MigrationsView params={params} />;
     case 'events':

@@ -79,3 +79,15 @@ export function sentences(what: string, hint: string | null | undefined): string
 export function formatShare(part: number, whole: number): string {
   return whole === 0 ? '–' : `${Math.round((100 * part) / whole)} %`;
 }
+
+/** How many times one is the other: `4.2`, `460`, `12.3k`; `–` of nothing. */
+export function formatRatio(part: number, whole: number): string {
+  if (whole === 0) return '–';
+  const ratio = part / whole;
+  return ratio < 99.95 ? ratio.toFixed(1) : formatShort(ratio);
+}
+
+/** Words that were made to stand inside a sentence, as one of their own: `It holds a lock.` */
+export function asSentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.!?…]$/.test(words) ? '' : '.'}`;
+}

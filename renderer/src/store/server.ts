@@ -4,6 +4,7 @@ import type {
   HostInfo,
   LogEntry,
   MigrationCounters,
+  ObservationRow,
   OperationRow,
   PoolRow,
   Sample,
@@ -38,6 +39,8 @@ export interface ServerState {
   sessions: ReadonlyMap<number, SessionRow>;
   closed: ReadonlyMap<number, ClosedSession>;
   pools: readonly PoolRow[];
+  /** What profile `observe` has found. */
+  observations: readonly ObservationRow[];
   operations: ReadonlyMap<number, OperationRow>;
   transfers: ReadonlyMap<number, TransferRow>;
   counters: MigrationCounters | null;
@@ -58,6 +61,7 @@ export const nothingYet: ServerState = {
   sessions: new Map(),
   closed: new Map(),
   pools: [],
+  observations: [],
   operations: new Map(),
   transfers: new Map(),
   counters: null,

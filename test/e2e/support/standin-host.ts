@@ -12,6 +12,8 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { CallError, clientFrame, delta as deltaSchema, dispatch } from '../../../core/contract/index.ts';
 import type { Handlers, SettingsView, TransferRow } from '../../../core/contract/index.ts';
+import { arrangePooling, poolingHandlers } from './standin-pooling.ts';
+import type { PoolingScene } from './standin-pooling.ts';
 import { standinSettings } from './standin-settings.ts';
 import type { SettingsHandlers } from './standin-settings.ts';
 import { World } from './standin-world.ts';
@@ -38,9 +40,16 @@ export interface StandinHost {
   close(): Promise<void>;
 }
 
+/** What the scripted world is made of. */
+export interface StandinOptions extends WorldOptions {
+  /** Pools in transaction mode, the first of them exhausted. */
+  pooling?: PoolingScene;
+}
+
 /** Starts a stand-in on a free port of 127.0.0.1. */
-export async function startStandin(options: WorldOptions): Promise<StandinHost> {
+export async function startStandin(options: StandinOptions): Promise<StandinHost> {
   const world = new World(options);
+  if (options.pooling) arrangePooling(world, options.pooling);
   const settings = standinSettings();
   const token = randomBytes(16).toString('hex');
   const sockets = new Set<WebSocket>();
@@ -62,7 +71,7 @@ export async function startStandin(options: WorldOptions): Promise<StandinHost> 
     response.end(body);
   });
 
-  const handlers = handlersOf(world, settings.handlers, moves, () => (snapshots += 1));
+  const handlers = handlersOf(world, settings.handlers, options.pooling ?? {}, moves, () => (snapshots += 1));
   const server = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) => (offered.has('switchyard') ? 'switchyard' : false),
@@ -127,7 +136,13 @@ async function readPages(): Promise<Map<string, Buffer>> {
   return files;
 }
 
-function handlersOf(world: World, settings: SettingsHandlers, moves: Set<ReturnType<typeof setTimeout>>, onSnapshot: () => void): Handlers {
+function handlersOf(
+  world: World,
+  settings: SettingsHandlers,
+  pooling: PoolingScene,
+  moves: Set<ReturnType<typeof setTimeout>>,
+  onSnapshot: () => void,
+): Handlers {
   const later = (ms: number, work: () => void): void => {
     const timer = setTimeout(() => {
       moves.delete(timer);
@@ -154,6 +169,7 @@ function handlersOf(world: World, settings: SettingsHandlers, moves: Set<ReturnT
   };
   return {
     ...settings,
+    ...poolingHandlers(world, pooling, later),
     snapshot: () => {
       onSnapshot();
       return world.snapshot();
@@ -254,14 +270,6 @@ function handlersOf(world: World, settings: SettingsHandlers, moves: Set<ReturnT
       });
       return { operationId };
     },
-    'session.cancel': () => ({}),
-    'session.rollback': () => ({}),
-    'endpoints.pooling': () => ({}),
-    'pool.pause': () => ({}),
-    'pool.resume': () => ({}),
-    'pool.reconnect': () => ({}),
-    'pool.kill': () => ({}),
-    'observations.clear': () => ({}),
     'operation.cancel': ({ operationId }) => {
       const operation = world.operations.get(operationId);
       if (operation) world.putOperation({ ...operation, cancelled: true });

@@ -8,6 +8,7 @@ import type {
   HostInfo,
   LogEntry,
   MigrationCounters,
+  ObservationRow,
   OperationRow,
   PoolRow,
   Sample,
@@ -60,6 +61,11 @@ export class World {
   seq = 100;
   endpoints: EndpointRow[];
   sessions = new Map<number, SessionRow>();
+  /** Sessions that do nothing of themselves. */
+  readonly still = new Set<number>();
+  observations: ObservationRow[] = [];
+  /** The pools as they are now. */
+  pools: () => PoolRow[] = () => this.#pools();
   operations = new Map<number, OperationRow>();
   transfers = new Map<number, TransferRow>();
   samples: Sample[] = [];
@@ -106,8 +112,8 @@ export class World {
       host: this.host,
       endpoints: this.#counted(),
       sessions: [...this.sessions.values()],
-      pools: this.#pools(),
-      observations: [],
+      pools: this.pools(),
+      observations: this.observations,
       operations: [...this.operations.values()],
       transfers: [...this.transfers.values()],
       counters: this.counters,
@@ -120,7 +126,7 @@ export class World {
   tick(): Delta {
     this.#ticks += 1;
     for (const row of this.sessions.values()) {
-      if (row.transfer || this.#random() > 0.2) continue;
+      if (row.transfer || this.still.has(row.id) || this.#random() > 0.2) continue;
       const state = pick(states, this.#random());
       this.putSession({
         ...row,
@@ -133,7 +139,7 @@ export class World {
         bytesOut: row.bytesOut + 2400,
       });
     }
-    this.#change({ endpoints: this.#counted(), pools: this.#pools() });
+    this.#change({ endpoints: this.#counted(), pools: this.pools() });
     if (this.#ticks % 4 === 0) {
       const sample = this.#sample(Date.now());
       this.samples = [...this.samples, sample].slice(-240);
@@ -230,6 +236,11 @@ export class World {
   putEndpoints(endpoints: EndpointRow[]): void {
     this.endpoints = endpoints;
     this.#change({ endpoints: this.#counted() });
+  }
+
+  putObservations(observations: ObservationRow[]): void {
+    this.observations = observations;
+    this.#change({ observations });
   }
 
   putDemo(demo: Partial<HostInfo['demo']>): void {
@@ -356,12 +367,17 @@ export class World {
     const wave = (period: number, depth: number): number => 1 + depth * Math.sin((2 * Math.PI * t) / period);
     const move = this.transfers.size > 0 && Math.floor(t) % 9 === 0;
     const pools: Sample['pools'] = {};
-    for (const pool of this.#pools()) pools[pool.key] = [Math.round(pool.active * wave(80, 0.2)), pool.idle, pool.waiting];
+    for (const pool of this.pools()) pools[pool.key] = [Math.round(pool.active * wave(80, 0.2)), pool.idle, pool.waiting];
     return {
       at,
       sessions: total,
       sessionsActive: Math.round(total * 0.4 * wave(47, 0.3)),
-      waiting: this.#options.trouble ? Math.max(0, Math.round(6 * Math.sin(t / 20))) : 0,
+      waiting:
+        this.still.size > 0
+          ? this.pools().reduce((sum, pool) => sum + pool.waiting, 0)
+          : this.#options.trouble
+            ? Math.max(0, Math.round(6 * Math.sin(t / 20)))
+            : 0,
       serversActive: Math.round(total * wave(80, 0.2)),
       serversIdle: Math.round(5 * wave(31, 0.5)),
       queriesPerSecond: total * 38 * wave(60, 0.35),

@@ -9,8 +9,9 @@ import { useServer } from '../../store/server.ts';
 import { useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
-import { CheckField, TextField } from '../../ui/Field.tsx';
+import { CheckField, ChoiceField, TextField } from '../../ui/Field.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { modeChoices, modeWords, profileChoices, profileWords } from '../pooling/words.ts';
 import { TlsFields } from './TlsFields.tsx';
 import { splitPassword } from './url.ts';
 
@@ -28,6 +29,8 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
   const [url, setUrl] = useState(endpoint?.url ?? '');
   const [password, setPassword] = useState('');
   const [isDefault, setIsDefault] = useState(endpoint?.isDefault ?? others.length === 0);
+  const [mode, setMode] = useState(endpoint?.poolMode ?? null);
+  const [profile, setProfile] = useState(endpoint?.profile ?? 'strict');
   const [tried, setTried] = useState(false);
   const [found, setFound] = useState<CallReply<'endpoints.test'> | null>(null);
   const passwords = useServer((state) => state.host?.passwords ?? null);
@@ -53,6 +56,9 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
         ...(endpoint && endpoint.id !== id ? { replaces: endpoint.id } : {}),
         ...(isDefault ? { makeDefault: true } : {}),
       });
+      if (mode !== null && (mode !== endpoint?.poolMode || profile !== endpoint.profile)) {
+        await call('endpoints.pooling', { id: reply.id, mode, profile });
+      }
       if (reply.stranded.length > 0) useView.setState({ stranded: { endpoint: reply.id, sessionIds: reply.stranded } });
       onClose();
     });
@@ -118,6 +124,14 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
             disabled={endpoint?.isDefault ?? false}
             onChange={(event) => setIsDefault(event.target.checked)}
           />
+          {mode === null ? null : (
+            <>
+              <ChoiceField label="Pool mode" value={mode} choices={modeChoices} onChange={setMode} hint={modeWords[mode]} />
+              {mode === 'transaction' && (
+                <ChoiceField label="Profile" value={profile} choices={profileChoices} onChange={setProfile} hint={profileWords[profile]} />
+              )}
+            </>
+          )}
           {found && (
             <Notice tone={found.ok ? 'good' : 'bad'} hint={found.hint} live>
               {found.message}

@@ -1,12 +1,15 @@
 import { Pencil, RefreshCw, Trash2 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { EndpointRow } from '../../../../core/contract/index.ts';
+import { hashOf } from '../../app/routes.ts';
 import { useHostNow } from '../../lib/clock.ts';
 import { cx } from '../../lib/cx.ts';
 import { formatMoment, formatSpan, plural } from '../../lib/format.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
+import { modeWords, poolingWords } from '../pooling/words.ts';
 import styles from './Endpoints.module.css';
+import { PausedMark } from './PausedMark.tsx';
 import { statusLook } from './status.ts';
 import { tlsOf } from './url.ts';
 
@@ -30,6 +33,7 @@ export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMove
           {endpoint.id}
         </span>
         {endpoint.isDefault && <span className={styles.default}>default</span>}
+        <PausedMark id={endpoint.id} />
       </div>
       <span className={cx(styles.track, styles[endpoint.status])} aria-hidden="true" />
       <div className={styles.server}>
@@ -57,7 +61,12 @@ export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMove
           <Checked at={endpoint.checkedAt} />
         )}
       </div>
-      <div className={styles.sessions}>{plural(endpoint.sessions, 'session')}</div>
+      <div className={styles.sessions}>
+        {plural(endpoint.sessions, 'session')}
+        <a className={styles.pooling} href={hashOf('pools')} title={`${modeWords[endpoint.poolMode]} To change it, go to Pools.`}>
+          {poolingWords(endpoint.poolMode, endpoint.profile)}
+        </a>
+      </div>
       <div className={styles.actions}>
         <Button small disabled={endpoint.sessions === 0} onClick={onMoveAll} aria-label={`Move all sessions of ${endpoint.id}`}>
           Move all sessions…

@@ -11,6 +11,7 @@ import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { PausedMark } from '../endpoints/PausedMark.tsx';
 import { statusLook } from '../endpoints/status.ts';
 import styles from './Migrate.module.css';
 import { countVerdicts, firstTarget, targetsFor } from './targets.ts';
@@ -111,7 +112,7 @@ export function MigrateDialog(): ReactNode {
                       onChange={() => setTo(endpoint.id)}
                     />
                     <span className={styles.name} title={endpoint.id}>
-                      {endpoint.id}
+                      {endpoint.id} <PausedMark id={endpoint.id} short />
                     </span>
                     <span className={styles.where} title={endpoint.statusReason ?? endpoint.backend}>
                       <Lamp tone={look.tone} shape={look.shape} />

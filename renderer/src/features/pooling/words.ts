@@ -32,13 +32,15 @@ export function poolingWords(mode: PoolMode, profile: PoolProfile): string {
 const pinTitles: Record<string, string> = {
   advisory_lock: 'Advisory locks',
   temp_object: 'Temporary objects',
-  temp_table: 'Temporary tables',
   held_cursor: 'Held cursors',
   listen: 'Listening on channels',
   sequence: 'Last value of a sequence',
-  prepared_statement: 'Prepared statements',
-  unknown_setting: 'Settings that could not be read',
-  authorization: 'Another session authorization',
+  temporary_slot: 'Temporary replication slots',
+  session_user: 'Another session user',
+  idle_session_timeout: 'A time limit of the server for idle sessions',
+  foreign_setting: 'Settings made with the rights of another role',
+  statement_text: 'Prepared statements that cannot be carried',
+  unknown: 'State that could not be looked at',
 };
 
 /** What a pin's code means to a reader; an unknown code says its own words. */

@@ -3,11 +3,12 @@ import { useMemo } from 'react';
 import type { ReactNode } from 'react';
 import type { SessionRow } from '../../../../core/contract/index.ts';
 import { useHostNow } from '../../lib/clock.ts';
-import { formatBytes, formatClock, formatCount, formatMoment, formatMs, formatSpan } from '../../lib/format.ts';
+import { asSentence, formatBytes, formatClock, formatCount, formatMoment, formatMs, formatSpan, plural } from '../../lib/format.ts';
 import { useServer } from '../../store/server.ts';
 import { openMigrate, useView } from '../../store/view.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
+import { PausedMark } from '../endpoints/PausedMark.tsx';
 import { OutcomeLabel } from '../migrate/Outcome.tsx';
 import styles from './Drawer.module.css';
 import { requestName, responseName } from './messages.ts';
@@ -130,7 +131,11 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
           <dt>Encryption</dt>
           <dd>{row.tls ?? 'none, plain text'}</dd>
           <dt>Endpoint</dt>
-          <dd>{row.endpoint}</dd>
+          <dd>
+            <span className={styles.inline}>
+              {row.endpoint} <PausedMark id={row.endpoint} />
+            </span>
+          </dd>
           <dt>Asked for</dt>
           <dd>
             {fallThrough(row) === null ? (
@@ -145,13 +150,14 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
           <dt>Backend</dt>
           <dd>{row.backend}</dd>
           <dt>Server process</dt>
-          <dd>{row.serverPid ?? 'none'}</dd>
+          <dd>{row.serverPid ?? (row.state === 'waiting' ? 'none, waits for one' : 'none now')}</dd>
           <dt>Database</dt>
           <dd>{row.database}</dd>
           <dt>User</dt>
           <dd>{row.user}</dd>
         </dl>
       </section>
+      <Pooling row={row} />
       <section className={styles.group}>
         <h3>So far</h3>
         <dl className={styles.facts}>
@@ -170,6 +176,42 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
         </dl>
       </section>
     </>
+  );
+}
+
+/** How often it was given a server connection, and why it keeps the one it has. */
+function Pooling({ row }: { row: SessionRow }): ReactNode {
+  const now = useHostNow();
+  return (
+    <section className={styles.group}>
+      <h3>Pooling</h3>
+      <dl className={styles.facts}>
+        <dt>Mode</dt>
+        <dd>{row.poolMode}</dd>
+        <dt>Given a server</dt>
+        <dd>{plural(row.assignments, 'time')}</dd>
+        <dt>Waited</dt>
+        <dd>{formatMs(row.waitMs)} in all</dd>
+      </dl>
+      {row.pins.length > 0 && (
+        <ul className={styles.pins} aria-label="Pins">
+          {row.pins.map((pin) => (
+            <li key={`${pin.code} ${pin.reason}`}>
+              <span className={styles.inline}>
+                <Lamp tone="warn" shape="half" />
+                <span>
+                  {asSentence(pin.reason)} <code>{pin.code}</code>
+                </span>
+              </span>
+              <div className={styles.note} title={formatMoment(pin.since)}>
+                Pinned for {formatSpan(now - pin.since)}. What ends it: {asSentence(pin.endsWhen)}
+              </div>
+              {pin.statement !== null && <code className={styles.statement}>{pin.statement}</code>}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
   );
 }
 

@@ -3,6 +3,8 @@ import type { SessionRow } from '../../../../core/contract/index.ts';
 import { useHostNow } from '../../lib/clock.ts';
 import { formatBytes, formatCount, formatMoment, formatShort, formatSpanShort } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
+import { PausedMark, usePaused } from '../endpoints/PausedMark.tsx';
+import { PinBadge } from '../pins/PinBadge.tsx';
 import styles from './Grid.module.css';
 import { fallThrough } from './route-words.ts';
 import type { SortColumn } from './sort.ts';
@@ -23,14 +25,30 @@ function Since({ at }: { at: number }): ReactNode {
   return formatSpanShort(useHostNow() - at);
 }
 
-function EndpointCell({ row }: { row: SessionRow }): ReactNode {
-  if (row.transfer) return <span className={styles.moving}>→ {row.transfer.to}</span>;
-  if (fallThrough(row) === null) return row.endpoint;
+function ApplicationCell({ row }: { row: SessionRow }): ReactNode {
+  const name = row.application === '' ? <span className={styles.none}>unnamed</span> : row.application;
+  if (row.pins.length === 0) return name;
   return (
     <span className={styles.state}>
-      <span role="img" aria-label="fallback">
-        <Lamp tone="warn" shape="triangle" />
-      </span>
+      <span className={styles.clip}>{name}</span>
+      <PinBadge pins={row.pins} />
+    </span>
+  );
+}
+
+function EndpointCell({ row }: { row: SessionRow }): ReactNode {
+  const paused = usePaused(row.endpoint);
+  if (row.transfer) return <span className={styles.moving}>→ {row.transfer.to}</span>;
+  const fallen = fallThrough(row) !== null;
+  if (!fallen && !paused) return row.endpoint;
+  return (
+    <span className={styles.state}>
+      {fallen && (
+        <span role="img" aria-label="fallback">
+          <Lamp tone="warn" shape="triangle" />
+        </span>
+      )}
+      <PausedMark id={row.endpoint} short />
       <span className={styles.clip}>{row.endpoint}</span>
     </span>
   );
@@ -57,7 +75,7 @@ export const columns: readonly Column[] = [
   {
     key: 'application',
     label: 'Application',
-    cell: (row) => (row.application === '' ? <span className={styles.none}>unnamed</span> : row.application),
+    cell: (row) => <ApplicationCell row={row} />,
     title: (row) => `${row.application} from ${row.clientAddress}:${row.clientPort}`,
   },
   { key: 'user', label: 'User', cell: (row) => row.user, title: (row) => row.user },

@@ -16,6 +16,9 @@ const fields: Record<string, (row: SessionRow) => string> = {
   tx: (row) => row.transaction ?? '',
   statement: (row) => row.statementKind ?? '',
   client: (row) => `${row.clientAddress}:${row.clientPort}`,
+  mode: (row) => row.poolMode,
+  pool: (row) => row.pool,
+  pin: (row) => row.pins.map((pin) => `${pin.code} ${pin.reason}`).join(' '),
   pid: (row) => String(row.serverPid ?? ''),
 };
 

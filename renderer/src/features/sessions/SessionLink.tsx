@@ -1,0 +1,13 @@
+import type { ReactNode } from 'react';
+import { hashOf } from '../../app/routes.ts';
+import { useView } from '../../store/view.ts';
+
+/** Leads to a session's details in the table of sessions. */
+export function SessionLink({ id, application }: { id: number; application: string }): ReactNode {
+  return (
+    <a href={hashOf('sessions')} onClick={() => useView.setState({ detail: id })}>
+      {id}
+      {application === '' ? '' : `, ${application}`}
+    </a>
+  );
+}

@@ -1,0 +1,67 @@
+import { useState } from 'react';
+import type { ReactNode } from 'react';
+import { useHost } from '../../bridge/client.ts';
+import { useHeld } from '../../lib/use-held.ts';
+import { useServer } from '../../store/server.ts';
+import { Button } from '../../ui/Button.tsx';
+import { Confirm } from '../../ui/Dialog.tsx';
+import { Empty } from '../../ui/Empty.tsx';
+import { act, useActions } from './actions.ts';
+import { queues, queuesKey } from './arrange.ts';
+import { QueuePanel } from './QueuePanel.tsx';
+import styles from './Waits.module.css';
+
+/** Who waits for a server connection, who holds them, and what can be done about it. */
+export function Waits(): ReactNode {
+  const call = useHost();
+  const sessions = useServer((state) => state.sessions);
+  const held = useHeld(queues(sessions.values()), queuesKey);
+  const [closing, setClosing] = useState<number | null>(null);
+  const waiting = held.shown.reduce((sum, queue) => sum + queue.waiters.length, 0);
+  return (
+    <>
+      <section className={styles.waits} aria-label="Waits" {...held.frame}>
+        <div className={styles.top}>
+          <LastOutcome />
+          {held.behind && (
+            <Button small onClick={held.catchUp}>
+              Show what has changed
+            </Button>
+          )}
+        </div>
+        {waiting === 0 ? (
+          <div className={styles.frameBox}>
+            <Empty title="Nobody waits">
+              When all server connections of a pool are taken, the sessions that wait for one are listed here, with those that hold them.
+              Rolling back a forgotten transaction frees the queue with one click.
+            </Empty>
+          </div>
+        ) : (
+          held.shown.map((queue) => <QueuePanel key={queue.pool} queue={queue} onClose={setClosing} />)
+        )}
+      </section>
+      {closing !== null && (
+        <Confirm
+          title={`Close session ${closing}?`}
+          consequence="Its client gets the error 57P01 and loses its connection; a transaction that is open is rolled back."
+          action="Close session"
+          onConfirm={() => {
+            setClosing(null);
+            void act(call, closing, 'close');
+          }}
+          onCancel={() => setClosing(null)}
+        />
+      )}
+    </>
+  );
+}
+
+/** How the last action ended. It has its line even when there is nothing to say, so that nothing moves when there is. */
+function LastOutcome(): ReactNode {
+  const last = useActions((state) => state.last);
+  return (
+    <p role="status" className={last?.outcome.state === 'refused' ? styles.refused : styles.soft}>
+      {last && `Session ${last.sessionId}: ${last.outcome.words}`}
+    </p>
+  );
+}
