@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { prepareText } from './prepare-text.ts';
 import { parseSettingsOf, type ParseSettings } from './parse-settings.ts';
+import { settingKey } from './queries.ts';
 import type { SessionStateCapture } from './state.ts';
 
 /** A statement under the client's own name. */
@@ -86,7 +87,7 @@ export function carriedFrom(capture: SessionStateCapture, baseline: SessionState
   const custom = new Map<string, string>();
   const take = (name: string, value: string): void => {
     // A dotted name is a setting only where the library that knows it is loaded; elsewhere it is a custom one.
-    if (name.includes('.')) custom.set(name, value);
+    if (name.includes('.')) custom.set(settingKey(name), value);
     else settings.set(name, value);
   };
   for (const [name, { value, source }] of capture.settings) if (source === 'session' && !NOT_CARRIED.has(name)) take(name, value);
@@ -95,7 +96,7 @@ export function carriedFrom(capture: SessionStateCapture, baseline: SessionState
     if (before !== undefined && before !== value) take(name, value);
   }
   for (const [name, value] of capture.custom) {
-    if (!capture.settings.has(name) && baseline.custom.get(name) !== value) custom.set(name, value);
+    if (!custom.has(settingKey(name)) && baseline.custom.get(name) !== value) custom.set(settingKey(name), value);
   }
   const role = capture.role === baseline.role ? null : capture.role;
   if (role !== null) {
@@ -137,6 +138,8 @@ function statementsOf(capture: SessionStateCapture, present: ParseSettings, opti
  */
 export function placeholdersOf(state: CarriedState, names: Iterable<string> = [], baseline?: SessionStateCapture): CarriedState {
   const leftovers = new Set<string>();
-  for (const name of [...state.leftovers, ...state.custom.keys(), ...names]) if (baseline?.custom.has(name) !== true) leftovers.add(name);
+  for (const name of [...state.leftovers, ...state.custom.keys(), ...names]) {
+    if (baseline?.custom.has(name) !== true) leftovers.add(settingKey(name));
+  }
   return leftovers.size === 0 ? cleanState : stateOf({ leftovers });
 }

@@ -3,7 +3,7 @@
  * server connection, and made to be prepared once per connection. Everything is qualified, as there.
  */
 
-import { GUARDED_SETTINGS, SEMANTIC_SETTINGS } from './queries.ts';
+import { GUARDED_SETTINGS } from './queries.ts';
 
 /** What a look overrides: as SHOW prints them, one row of old value and override in turn; the second is 17 and later. */
 export const LOOK_GUARDED: readonly string[] = ['jit', 'transaction_timeout'];
@@ -27,8 +27,8 @@ export function lookSql(serverVersion: number): string {
   return LOOK.replace('{{SETTABLE}}', settable).replace('{{SHOWN}}', `{${SHOWN.join(',')}}`);
 }
 
-/** Settings that are told whether they were set or not: what statements rely on, and what the whole guard overrides. */
-const SHOWN: readonly string[] = [...SEMANTIC_SETTINGS, ...GUARDED_SETTINGS];
+/** Settings that are told whether they were set or not: how strings are read, and what the whole guard overrides. */
+const SHOWN: readonly string[] = ['standard_conforming_strings', ...GUARDED_SETTINGS];
 
 const LOOK = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',pg_catalog.pg_backend_pid(),
 'vnum',pg_catalog.current_setting('server_version_num'),'db',pg_catalog.current_database(),'enc',pg_catalog.getdatabaseencoding(),

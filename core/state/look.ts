@@ -7,7 +7,7 @@ import type { Message } from '../wire/message-reader.ts';
 import { bind, close, execute, parse, syncMessage } from '../wire/messages.ts';
 import { captureFrames, CaptureFailure, cleanUpCapture, readCapture, serverVersionOf } from './capture.ts';
 import { LOOK_GUARDED, lookGuardSql, lookSql } from './look-sql.ts';
-import { textArray } from './queries.ts';
+import { settingKey, textArray } from './queries.ts';
 import type { SessionStateCapture } from './state.ts';
 
 const GUARD = '_swy_look_guard';
@@ -39,7 +39,7 @@ export function look(
   leavesNothing = false,
 ): Look {
   const version = serverVersionOf(server);
-  const names = [...customNames];
+  const names = [...new Set([...customNames].map(settingKey))];
   let quiet = Promise.resolve();
   const ask = async (frames: Buffer): Promise<Message[]> => {
     const exchange = server.exchange(frames, 1, { deadlineMs, onNotification });

@@ -128,3 +128,8 @@ export function textArray(values: Iterable<string | null>): string {
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
+
+/** A setting's name in its one form: ASCII letters are the same in any case. */
+export function settingKey(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

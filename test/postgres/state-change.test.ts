@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { carriedFrom, cleanState, type CarriedState } from '../../core/state/carried.ts';
 import { applyChange, changeCost } from '../../core/state/change.ts';
 import { pinsIn } from '../../core/state/pins.ts';
+import type { SessionStateCapture } from '../../core/state/state.ts';
 import { parse, syncMessage } from '../../core/wire/messages.ts';
 import { useCluster, type Major } from '../support/cluster.ts';
 import { connectServer, lookNow, probe, runPrepared, runSql, send } from '../support/state.ts';
@@ -118,8 +119,7 @@ describe.each<Major>([15, 16, 18])('PostgreSQL %i', (major) => {
   }
 
   /** Does the deeds one by one, looking in between as a lease does. */
-  async function live(server: ServerConnection, list: readonly Deed[]): Promise<CarriedState> {
-    const baseline = await lookNow(await connect(), customNames);
+  async function live(server: ServerConnection, list: readonly Deed[], baseline: SessionStateCapture): Promise<CarriedState> {
     let state = cleanState;
     for (const deed of list) {
       await act(server, deed);
@@ -138,6 +138,9 @@ describe.each<Major>([15, 16, 18])('PostgreSQL %i', (major) => {
     );
     const first = Number(process.env.STATE_SEED ?? Date.now() % 1_000_000);
     const cases = Number(process.env.STATE_CASES ?? 40);
+    const untouched = await connect();
+    const baseline = await lookNow(untouched, customNames);
+    const nothing = await probe(untouched, customNames);
     let carried = 0;
     let ran = 0;
     for (let seed = first; seed < first + cases; seed++) {
@@ -146,8 +149,8 @@ describe.each<Major>([15, 16, 18])('PostgreSQL %i', (major) => {
       const where = `STATE_SEED=${seed}: from ${JSON.stringify(before)} to ${JSON.stringify(after)}`;
       try {
         const [direct, changed] = [await connect(), await connect()];
-        const to = await live(direct, after);
-        let from = await live(changed, before);
+        const to = await live(direct, after, baseline);
+        let from = await live(changed, before, baseline);
         let target = changed;
         if (changeCost(from, to, 'strict') === null) {
           // It has custom settings that cannot be removed: then a new connection.
@@ -156,7 +159,7 @@ describe.each<Major>([15, 16, 18])('PostgreSQL %i', (major) => {
           carried++;
         }
         await applyChange(target, from, to, replayMs);
-        const again = carriedFrom(await lookNow(target, customNames, true), await lookNow(await connect(), customNames), { previous: to });
+        const again = carriedFrom(await lookNow(target, customNames, true), baseline, { previous: to });
         expect(again.tag, where).toBe(to.tag);
         expect(await probe(target, customNames), where).toEqual(await probe(direct, customNames));
         for (const { name, parameterTypes } of to.statements) {
@@ -171,12 +174,12 @@ describe.each<Major>([15, 16, 18])('PostgreSQL %i', (major) => {
           expect(await probe(target, customNames), `${where}, RESET ALL`).toEqual(await probe(direct, customNames));
         } else if (to.custom.size === 0) {
           await applyChange(target, to, cleanState, replayMs);
-          expect(await probe(target, customNames), `${where}, and back`).toEqual(await probe(await connect(), customNames));
+          expect(await probe(target, customNames), `${where}, and back`).toEqual(nothing);
         }
         await runSql(direct, 'discard all');
         await runSql(target, 'discard all');
         expect(await probe(target, customNames), `${where}, DISCARD ALL`).toEqual(await probe(direct, customNames));
-        for (const server of [direct, changed, target]) server.destroy();
+        for (const server of [direct, changed, target]) server.end();
       } catch (error) {
         throw new Error(where, { cause: error });
       }

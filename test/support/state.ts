@@ -18,7 +18,7 @@ export async function connectServer(
   options: { user?: string; database?: string; startup?: Record<string, string> } = {},
 ): Promise<ServerConnection> {
   const { user = 'postgres', database = 'postgres', startup = {} } = options;
-  const server = await dial(loginFor({ id: 'state', ...parseBackendUrl(url) }, user, database, new Map(Object.entries(startup))), {
+  const server = await dial(loginFor({ id: 'state', ...parseBackendUrl(url), user }, user, database, new Map(Object.entries(startup))), {
     deadlineMs,
   });
   onTestFinished(() => server.destroy());
