@@ -19,12 +19,15 @@ export const Expected = {
   Describe: 8,
   Execute: 9,
   Close: 10,
-  /** A Close of the proxy's own, to find out whether a `MaybeSync` was answered. */
-  Probe: 11,
-  /** CopyDone or CopyFail, sent before it was known whether there is a COPY; no answer of its own. */
-  CopyEnd: 12,
+  /** A Parse and a Close of the proxy's own in front of a message of the client's; an error in them is the answer to that message. */
+  OwnParse: 11,
+  OwnClose: 12,
   /** A Flush that has a body: an error, like one of the extended messages, but ignored like any Flush while COPY data is taken. */
   BadFlush: 13,
+  /** A Close of the proxy's own, to find out whether a `MaybeSync` was answered. */
+  Probe: 14,
+  /** CopyDone or CopyFail, sent before it was known whether there is a COPY; no answer of its own. */
+  CopyEnd: 15,
 } as const;
 type Entry = (typeof Expected)[keyof typeof Expected];
 
@@ -32,11 +35,11 @@ const DROPPED = 0;
 
 /** Sets of entries as bits: whether one is in a set is asked for every message, and must cost no closure. */
 const bit = (entry: number): number => 1 << entry;
-const PARSES = bit(Expected.Parse) | bit(Expected.UnnamedParse);
+const PARSES = bit(Expected.Parse) | bit(Expected.UnnamedParse) | bit(Expected.OwnParse);
 const BIND = bit(Expected.Bind);
 const DESCRIBE = bit(Expected.Describe);
 const EXECUTE = bit(Expected.Execute);
-const CLOSES = bit(Expected.Close) | bit(Expected.Probe);
+const CLOSES = bit(Expected.Close) | bit(Expected.OwnClose) | bit(Expected.Probe);
 const QUERY = bit(Expected.Query);
 const NONE = 0;
 
@@ -46,7 +49,7 @@ function bringsReady(entry: number): boolean {
 }
 
 function isExtended(entry: number): boolean {
-  return (entry >= Expected.Parse && entry <= Expected.Close) || entry === Expected.BadFlush;
+  return entry >= Expected.Parse && entry <= Expected.BadFlush;
 }
 
 /** Follows what the server owes. */
@@ -64,6 +67,8 @@ export class ExpectedAnswers {
    * count means nothing any more, for good. No known client does that.
    */
   isLost = false;
+  /** The number (see `next`) of the extended message that the last ErrorResponse was the answer to; -1: it answered something else. */
+  failedAt = -1;
   /** A COPY failed and it is not known whether a Sync was ignored with it: `outstanding` may be too high. */
   #inDoubt = false;
   /** The message at the head runs a COPY FROM STDIN. */
@@ -75,12 +80,29 @@ export class ExpectedAnswers {
   #ring = new Uint8Array(64);
   #head = 0;
   #length = 0;
+  /** How many have left the ring. */
+  #gone = 0;
   /** How many entries were there at the last Flush: their answers are on their way. */
   #flushed = 0;
 
   /** A COPY failed and it is not known (or was just asked) whether a Sync was ignored with it: `outstanding` may be too high. */
   get inDoubt(): boolean {
     return this.#inDoubt || this.#probing || this.isLost;
+  }
+
+  /** Everything in the ring has a number, in order; this is what the next one gets. */
+  get next(): number {
+    return this.#gone + this.#length;
+  }
+
+  /** What has a lower number has been answered, or skipped. */
+  get done(): number {
+    return this.#gone;
+  }
+
+  /** An error in something that is not answered yet would make the server skip what is sent next. */
+  get mayBeSkipped(): boolean {
+    return this.#length > 0 && this.#at(this.#length - 1) !== Expected.Sync;
   }
 
   /** The client's message was forwarded. */
@@ -169,9 +191,9 @@ export class ExpectedAnswers {
     if (!closed) this.cycleOpen = true;
   }
 
-  /** The server finished a Parse (`1`). */
-  parsed(): void {
-    this.#answered(PARSES, NONE);
+  /** The server finished a Parse (`1`). True when it was the proxy's own. */
+  parsed(): boolean {
+    return this.#answered(PARSES, NONE) === Expected.OwnParse;
   }
 
   /** The server finished a Bind (`2`). */
@@ -186,7 +208,8 @@ export class ExpectedAnswers {
 
   /** The server finished a Close (`3`). True when it was the proxy's own, which is none of the client's business. */
   closed(): boolean {
-    if (this.#answered(CLOSES, NONE) !== Expected.Probe) return false;
+    const entry = this.#answered(CLOSES, NONE);
+    if (entry !== Expected.Probe) return entry === Expected.OwnClose;
     this.#probing = false;
     this.#inDoubt = false;
     return true;
@@ -200,6 +223,7 @@ export class ExpectedAnswers {
 
   /** The server sent ErrorResponse. */
   failed(): void {
+    this.failedAt = -1;
     this.#trim();
     if (this.#length === 0) return;
     const copying = this.#copying;
@@ -217,6 +241,7 @@ export class ExpectedAnswers {
       return;
     }
     if (!isExtended(failed)) return;
+    this.failedAt = this.#gone;
     this.#shift();
     while (this.#length > 0) {
       const entry = this.#at(0);
@@ -243,8 +268,8 @@ export class ExpectedAnswers {
     for (let i = 0; i < this.#length; i++) {
       const entry = this.#at(i);
       // These might start a COPY, which must not find it, or be mistaken for it. Their own answers will tell.
-      if (entry === Expected.Query || entry === Expected.FunctionCall || entry === Expected.Execute || entry === Expected.Close)
-        return false;
+      if (entry === Expected.Query || entry === Expected.FunctionCall || entry === Expected.Execute) return false;
+      if (entry === Expected.Close || entry === Expected.OwnClose) return false;
     }
     return true;
   }
@@ -321,6 +346,7 @@ export class ExpectedAnswers {
     const entry = this.#at(0);
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#length--;
+    this.#gone++;
     if (this.#flushed > 0) this.#flushed--;
     if (bringsReady(entry)) this.outstanding--;
     return entry;

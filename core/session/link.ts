@@ -5,12 +5,15 @@
  */
 import { Status } from '../wire/codes.ts';
 import { ExpectedAnswers } from './expected-answers.ts';
+import type { StatementNames } from './statements/names.ts';
 
 /** Shared state of one session's two directions. Times are milliseconds since the epoch. */
 export class Link {
   /** Counts messages of both directions. */
   clock = 0;
   readonly expected = new ExpectedAnswers();
+  /** What the client's prepared-statement names stand for, where they are not the server's; null: they are. Changed at safe points only. */
+  names: StatementNames | null = null;
   /** Transaction status byte of the last ReadyForQuery. */
   status: number = Status.Idle;
   /** While true nothing of the client's is forwarded. */

@@ -6,6 +6,8 @@ import { Client, HEADER_BYTES, isClientType, MAX_MESSAGE_LENGTH } from '../wire/
 import { Expected } from './expected-answers.ts';
 import type { SessionJournal } from './journal.ts';
 import type { Link } from './link.ts';
+import type { StatementNames } from './statements/names.ts';
+import { Renamer, Renaming } from './statements/renaming.ts';
 
 /** Where the request processor's output goes. */
 export interface RequestSink {
@@ -40,6 +42,17 @@ export class RequestProcessor {
   /** See `drop`. */
   #dropping: 'nothing' | 'message' | 'cycle' = 'nothing';
   #dropLeft = 0;
+  /** What follows concerns sessions whose statement names are not the server's (`Link.names`). */
+  readonly #renamer = new Renamer();
+  /** The input stopped at a message whose names wait for an answer. */
+  #isWaiting = false;
+  /** The message that is being collected passes only once its names are known. */
+  #isWithheld = false;
+  /** The message that is passing is skipped by the server. */
+  #isSkipped = false;
+  /** What goes out in the place of the chunk before `#from`; null: nothing has been replaced. */
+  #pieces: Buffer[] | null = null;
+  #from = 0;
 
   constructor(link: Link, journal: SessionJournal, sink: RequestSink) {
     this.#link = link;
@@ -55,6 +68,11 @@ export class RequestProcessor {
   /** See `drop`: its end is still to come. */
   get isDropping(): boolean {
     return this.#dropping !== 'nothing';
+  }
+
+  /** The input has stopped until more is answered: `pump` then. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
   }
 
   /** True when nothing of a message is waiting for the rest of it, or for the gate. */
@@ -87,7 +105,9 @@ export class RequestProcessor {
       const chunk = this.#held.shift();
       if (chunk === undefined) return;
       this.heldBytes -= chunk.length;
+      this.#isWaiting = false;
       this.#consume(chunk);
+      if (this.#isWaiting) return;
     }
   }
 
@@ -125,7 +145,15 @@ export class RequestProcessor {
         if (this.#collected !== null) this.#collect(chunk, at, at + taken);
         this.#bodyLeft -= taken;
         at += taken;
-        if (this.#bodyLeft === 0) this.#bodyComplete();
+        if (this.#isWithheld && link.names !== null) {
+          this.#from = at;
+          if (!this.#release(link.names)) {
+            this.#putBack(chunk, at);
+            return;
+          }
+        } else if (this.#bodyLeft === 0) {
+          this.#bodyComplete();
+        }
         continue;
       }
       if ((link.suspended || link.armed) && this.#isGated()) {
@@ -148,9 +176,24 @@ export class RequestProcessor {
         else this.#sink.violated(`invalid message length ${length}`);
         return;
       }
+      const whole = at + length + 1 <= end;
+      if (link.names !== null) {
+        const renaming = this.#rename(link.names, type, chunk, at, whole ? at + length + 1 : end, length + 1);
+        if (renaming === Renaming.Wait) {
+          this.#forward(chunk, at);
+          this.#hold(chunk.subarray(at), true);
+          this.#isWaiting = true;
+          return;
+        }
+        if (renaming === Renaming.More) {
+          this.#forward(chunk, at);
+          link.bytesIn += end - at;
+          this.#withhold(type, length + 1, chunk, at);
+          return;
+        }
+      }
       link.requestType = type;
       link.requestAt = ++link.clock;
-      const whole = at + length + 1 <= end;
       this.#header(type, chunk, at);
       if (whole) {
         this.#note(type, chunk, at, at + length + 1, length + 1, true);
@@ -195,10 +238,95 @@ export class RequestProcessor {
     return chunk.subarray(chunk.length);
   }
 
+  /** Has the names in a message replaced; what takes its place stands in `#pieces`. */
+  #rename(names: StatementNames, type: number, bytes: Buffer, start: number, end: number, total: number): Renaming {
+    const { expected } = this.#link;
+    this.#isSkipped = expected.skipping && type !== Client.Sync;
+    if (this.#isSkipped || expected.copyIn) return Renaming.Pass;
+    const renaming = this.#renamer.rename(names, type, bytes, start, end, total);
+    if (renaming !== Renaming.Replace && names.front.length === 0) return renaming;
+    this.#pieces ??= [];
+    if (!this.#isWithheld && start > this.#from) this.#pieces.push(bytes.subarray(this.#from, start));
+    this.#pieces.push(...names.front.splice(0));
+    if (!this.#isWithheld) this.#from = start;
+    if (renaming !== Renaming.Replace) return renaming;
+    this.#pieces.push(this.#renamer.head);
+    if (!this.#isWithheld) this.#from = this.#renamer.rest;
+    return renaming;
+  }
+
+  /** Collects a message whose names are not at hand yet. */
+  #withhold(type: number, total: number, chunk: Buffer, at: number): void {
+    this.#isWithheld = true;
+    this.#type = type;
+    this.#length = total;
+    this.#collected = Buffer.allocUnsafe(Math.min(total, COLLECT_LIMIT));
+    this.#collectedLength = 0;
+    this.#collect(chunk, at, chunk.length);
+    this.#bodyLeft = total - (chunk.length - at);
+  }
+
+  /** Lets a collected message go out if its names are known now; false: it has to wait. */
+  #release(names: StatementNames): boolean {
+    const link = this.#link;
+    const type = this.#type;
+    const collected = this.#collected?.subarray(0, this.#collectedLength) ?? Buffer.alloc(0);
+    let renaming = this.#rename(names, type, collected, 0, collected.length, this.#length);
+    if (renaming === Renaming.Wait) return false;
+    // Nobody has names of that length: the server finds none of its own in there.
+    if (renaming === Renaming.More && collected.length === COLLECT_LIMIT) renaming = Renaming.Pass;
+    if (renaming === Renaming.More) return true;
+    this.#isWithheld = false;
+    this.#pieces ??= [];
+    this.#pieces.push(collected.subarray(renaming === Renaming.Replace ? this.#renamer.rest : 0));
+    link.requestType = type;
+    link.requestAt = ++link.clock;
+    this.#header(type, collected, 0);
+    if (this.#bodyLeft === 0) {
+      this.#collected = null;
+      this.#note(type, collected, 0, collected.length, this.#length, collected.length === this.#length);
+    } else if (!this.#isNoted(type)) {
+      this.#collected = null;
+      if (type === Client.Bind) link.binds++;
+    }
+    return true;
+  }
+
+  /** A collected message has to wait: it is held as if it had never been looked at. */
+  #putBack(chunk: Buffer, at: number): void {
+    const collected = Buffer.from(this.#collected?.subarray(0, this.#collectedLength) ?? []);
+    this.#collected = null;
+    this.#isWithheld = false;
+    this.#bodyLeft = 0;
+    this.#from = 0;
+    this.#link.bytesIn -= collected.length - at;
+    if (at < chunk.length) this.#hold(chunk.subarray(at), true);
+    this.#hold(collected, true);
+    this.#isWaiting = true;
+  }
+
   #forward(chunk: Buffer, end: number): void {
+    if (this.#link.names !== null) {
+      this.#forwardPieces(chunk, end);
+      return;
+    }
     if (end === 0) return;
     this.#link.bytesIn += end;
     this.#sink.forward(end === chunk.length ? chunk : chunk.subarray(0, end));
+  }
+
+  #forwardPieces(chunk: Buffer, end: number): void {
+    const from = this.#from;
+    const pieces = this.#pieces;
+    this.#from = 0;
+    this.#pieces = null;
+    this.#link.bytesIn += end;
+    if (pieces === null) {
+      if (end > from) this.#sink.forward(chunk.subarray(from, end));
+      return;
+    }
+    if (end > from) pieces.push(chunk.subarray(from, end));
+    this.#sink.forward(Buffer.concat(pieces));
   }
 
   #header(type: number, chunk: Buffer, at: number): void {
@@ -215,6 +343,7 @@ export class RequestProcessor {
         return;
       }
       case Client.FunctionCall:
+        this.#journal.functionCall();
         expected.push(Expected.FunctionCall);
         this.#link.requested();
         return;
@@ -249,13 +378,22 @@ export class RequestProcessor {
   }
 
   #note(type: number, bytes: Buffer, start: number, end: number, length: number, complete: boolean): void {
+    const { names } = this.#link;
+    if (names !== null && this.#isSkipped) {
+      // As if it had never been sent.
+      this.#link.expected.takeUnnamedSkipped();
+      if (type === Client.Parse) this.#link.parses++;
+      if (type === Client.Bind) this.#link.binds++;
+      return;
+    }
     switch (type) {
       case Client.Query:
-        this.#journal.query(bytes, start + HEADER_BYTES, complete ? end - 1 : end);
+        this.#journal.query(bytes, start + HEADER_BYTES, complete ? end - 1 : end, complete);
         break;
       case Client.Parse:
         this.#link.parses++;
         this.#journal.parse(bytes, start, end, length, complete);
+        if (names !== null && this.#journal.unnamedTooLarge > 0) names.unnamedTooLarge();
         break;
       case Client.Bind:
         this.#link.binds++;
@@ -270,10 +408,13 @@ export class RequestProcessor {
     if (this.#link.expected.takeUnnamedSkipped()) this.#journal.unnamedUncertain = true;
   }
 
+  /** The journal looks into messages of this type. */
+  #isNoted(type: number): boolean {
+    return type === Client.Query || type === Client.Parse || type === Client.Close || (type === Client.Bind && this.#journal.watchesBinds);
+  }
+
   #beginBody(type: number, length: number, chunk: Buffer, at: number): void {
-    const wanted =
-      type === Client.Query || type === Client.Parse || type === Client.Close || (type === Client.Bind && this.#journal.watchesBinds);
-    if (!wanted) {
+    if (!this.#isNoted(type)) {
       if (type === Client.Bind) this.#link.binds++;
       return;
     }

@@ -33,6 +33,8 @@ export class ResponseProcessor {
   readonly #sink: ResponseSink;
   #partial: Buffer | null = null;
   #bodyLeft = 0;
+  /** What the client gets in the place of the message that `#note` has just kept from it. */
+  #instead: Buffer | null = null;
 
   constructor(link: Link, journal: SessionJournal, clientPid: number, sink: ResponseSink) {
     this.#link = link;
@@ -93,15 +95,17 @@ export class ResponseProcessor {
         return;
       }
       const next = at + length + 1;
-      if (next > end && length < WHOLE_LIMIT && needsWhole(type)) {
+      if (next > end && length < WHOLE_LIMIT && (needsWhole(type) || (type === Server.CommandComplete && link.names !== null))) {
         this.#stash(chunk, at);
         return;
       }
       link.responseType = type;
       link.responseAt = ++link.clock;
       if (type !== Server.DataRow && this.#note(type, chunk, at, next, end)) {
-        // An answer to the proxy's own message: everything around it goes on.
+        // An answer to the proxy's own message, or one that names what the client calls otherwise: everything around it goes on.
         this.#forward(chunk, at);
+        if (this.#instead !== null) this.#sink.forward(this.#instead);
+        this.#instead = null;
         chunk = chunk.subarray(next);
         end = chunk.length;
         at = 0;
@@ -130,20 +134,29 @@ export class ResponseProcessor {
 
   /** Looks at a message; true when it is not for the client. */
   #note(type: number, chunk: Buffer, at: number, next: number, end: number): boolean {
-    const { expected } = this.#link;
+    const { expected, names } = this.#link;
     switch (type) {
       case Server.ReadyForQuery:
         this.#link.ready(chunk[at + HEADER_BYTES] ?? 0);
+        if (names !== null) names.ready();
         return false;
-      case Server.ParseComplete:
-        expected.parsed();
-        return false;
+      case Server.ParseComplete: {
+        const isOwn = expected.parsed();
+        if (names !== null) names.succeeded();
+        return isOwn;
+      }
       case Server.BindComplete:
         expected.bound();
         return false;
-      case Server.CloseComplete:
-        return expected.closed();
+      case Server.CloseComplete: {
+        const isOwn = expected.closed();
+        if (names !== null) names.succeeded();
+        return isOwn;
+      }
       case Server.CommandComplete:
+        if (names !== null && next <= end && forgetsStatements(chunk, at + HEADER_BYTES, next)) names.forgotten();
+        expected.completed();
+        return false;
       case Server.EmptyQueryResponse:
       case Server.PortalSuspended:
         expected.completed();
@@ -179,13 +192,21 @@ export class ResponseProcessor {
         // to the transfer, which may yet save the session.
         if (this.#link.suspended) return true;
         expected.failed();
-        if (expected.takeUnnamedSkipped()) this.#journal.unnamedUncertain = true;
+        if (expected.takeUnnamedSkipped() && names === null) this.#journal.unnamedUncertain = true;
         this.saidFatal = saysFatal(chunk.subarray(at + HEADER_BYTES, Math.min(next, end)));
-        return false;
+        if (names !== null) this.#instead = names.failed(chunk.subarray(at, Math.min(next, end)));
+        return this.#instead !== null && next <= end;
       default:
         return false;
     }
   }
+}
+
+const forgetting = ['DEALLOCATE ALL\0', 'DISCARD ALL\0'].map((tag) => Buffer.from(tag, 'latin1'));
+
+function forgetsStatements(bytes: Buffer, start: number, end: number): boolean {
+  if (bytes[start] !== 0x44) return false;
+  return forgetting.some((tag) => tag.length === end - start && tag.equals(bytes.subarray(start, end)));
 }
 
 /** Field `V` is the severity that is never translated. */

@@ -1,0 +1,252 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { dial } from '../../core/backend/dial.ts';
+import { loginFor } from '../../core/backend/login.ts';
+import type { ServerConnection } from '../../core/backend/server-connection.ts';
+import { parseBackendUrl } from '../../core/endpoints/map.ts';
+import { Forwarder } from '../../core/session/forwarder.ts';
+import { SessionJournal } from '../../core/session/journal.ts';
+import { StatementNames } from '../../core/session/statements/names.ts';
+import { SharedStatements } from '../../core/session/statements/shared.ts';
+import { readDataRow } from '../../core/wire/message-reader.ts';
+import { query as queryFrame } from '../../core/wire/messages.ts';
+import { useCluster } from '../support/cluster.ts';
+import {
+  bind,
+  closeStatement,
+  cstring,
+  describeStatement,
+  execute,
+  fields,
+  flush,
+  message,
+  parse,
+  sync,
+  WireClient,
+  type WireMessage,
+} from '../support/wire-client.ts';
+
+const cluster = useCluster();
+
+const query = (sql: string): Buffer => message('Q', cstring(sql));
+const describePortal = message('D', Buffer.from('P\0'));
+
+/** Deterministic, so that a failure can be run again. */
+function generator(seed: number): (below: number) => number {
+  let state = (seed * 2654435761) >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** A session whose statement names are its own, on whatever server connection it is given. */
+interface Member {
+  readonly client: WireClient;
+  readonly forwarder: Forwarder;
+  readonly names: StatementNames;
+  readonly uncarried: string[];
+  attach(server: ServerConnection): void;
+  detach(): void;
+  close(): void;
+}
+
+async function join(shared: SharedStatements): Promise<Member> {
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const accepted = new Promise<import('node:net').Socket>((resolve) => listener.once('connection', resolve));
+  const client = await WireClient.open((listener.address() as AddressInfo).port);
+  const socket = await accepted;
+  listener.close();
+  const journal = new SessionJournal([]);
+  const forwarder = new Forwarder(socket, 1, journal, { ended: () => socket.destroy() });
+  const uncarried: string[] = [];
+  const names = new StatementNames(shared, forwarder.link.expected, journal, { uncarried: (reason) => uncarried.push(reason) });
+  forwarder.link.names = names;
+  forwarder.startDetached([]);
+  return {
+    client,
+    forwarder,
+    names,
+    uncarried,
+    attach(server) {
+      names.attached(server);
+      for (const [name, value] of server.parameters) forwarder.clientParameters.set(name, value);
+      forwarder.attach(server);
+    },
+    detach() {
+      expect(forwarder.unsafeReason()).toBeNull();
+      forwarder.detach();
+      names.detached();
+    },
+    close() {
+      names.release();
+      client.destroy();
+      socket.destroy();
+    },
+  };
+}
+
+const spec = () => ({ id: 'rig', ...parseBackendUrl(cluster().url()) });
+const connect = (): Promise<ServerConnection> => dial(loginFor(spec(), 'postgres', 'postgres', new Map()));
+
+/** What the server itself has prepared, by name. */
+async function preparedOn(server: ServerConnection, shared: SharedStatements): Promise<string[]> {
+  shared.on(server).forgetUnnamed();
+  const answer = await server.exchange(queryFrame('select name from pg_prepared_statements'), 1, { deadlineMs: 10_000 }).answer;
+  return answer.filter(({ type }) => type === 0x44).map(({ body }) => readDataRow(body)[0]?.toString('latin1') ?? '');
+}
+
+const long = 'n'.repeat(70);
+const namesUsed = ['a', 'a', 'b', 'b', 'c', '', '', '_swy_1', 'ü "q"', `${long}1`, `${long}2`];
+const texts = [
+  'select 1',
+  'select 2',
+  'select $1::int',
+  'select $1::int',
+  'select $1::text, 2',
+  '',
+  'begin',
+  'commit',
+  'rollback',
+  'savepoint s',
+  'rollback to s',
+  'values (1), (2), (3)',
+  'insert into kept values ($1::int)',
+  'select count(*) >= 0 from kept',
+  'selec',
+  'select * from nowhere',
+  'select 1/0',
+  "select 'x' || $1",
+];
+const parametersOf = (sql: string): string[] => (sql.includes('$1') ? ['7'] : []);
+
+/** One turn of a client: everything up to the point where all is answered. */
+function turn(random: (below: number) => number): Buffer[] {
+  const pick = <T>(from: readonly T[]): T => from[random(from.length)] as T;
+  const frames: Buffer[] = [];
+  for (let left = 1 + random(6); left > 0; left--) {
+    const name = pick(namesUsed);
+    const sql = pick(texts);
+    switch (random(12)) {
+      case 0:
+      case 1:
+        frames.push(parse(name, sql), bind('', name, parametersOf(sql)), execute(''));
+        break;
+      case 2:
+      case 3:
+      case 4:
+        frames.push(bind('', name, random(2) === 0 ? ['7'] : []));
+        if (random(2) === 0) frames.push(describePortal);
+        frames.push(execute('', random(3)));
+        break;
+      case 5:
+        frames.push(parse(name, sql));
+        break;
+      case 6:
+        frames.push(describeStatement(name));
+        break;
+      case 7:
+        frames.push(closeStatement(name));
+        break;
+      case 8:
+        frames.push(query(pick(['select 3', 'select 1/0', 'selec', 'begin', 'commit', 'rollback'])));
+        break;
+      case 9:
+        frames.push(flush);
+        break;
+      case 10:
+        frames.push(closeStatement(name), parse(name, sql));
+        break;
+      default:
+        frames.push(sync);
+    }
+  }
+  return random(12) === 0 ? [query(pick(['deallocate all', 'discard all']))] : [...frames, sync];
+}
+
+/** Answered with an error of its own in every state. */
+const tail = Buffer.concat([describeStatement('the end'), sync]);
+const plain = ({ type, body }: WireMessage): string =>
+  type === 'E' || type === 'N' ? `${type}${JSON.stringify(fields({ type, body }))}` : `${type}${body.toString('latin1')}`;
+const story = (frames: readonly Buffer[]): string =>
+  frames.map((each) => `${String.fromCharCode(each[0] ?? 0)}(${each.toString('latin1', 5).replaceAll('\0', ' ').trim()})`).join(' ');
+
+/** Up to the answer to the tail; and the transaction status. */
+async function answers(client: WireClient): Promise<{ said: string[]; status: string }> {
+  const said: string[] = [];
+  for (;;) {
+    const next = await client.next();
+    if (next.type !== 'E' || !next.body.includes('"the end"')) {
+      said.push(plain(next));
+      continue;
+    }
+    const last = await client.next();
+    return { said, status: last.body.toString('latin1') };
+  }
+}
+
+async function write(client: WireClient, bytes: Buffer, random: (below: number) => number): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const next = at + 1 + random(random(2) === 0 ? 8 : 300);
+    client.write(bytes.subarray(at, next));
+    at = next;
+    if (random(4) === 0) await new Promise((resolve) => setTimeout(resolve, random(2)));
+  }
+}
+
+describe('shared prepared statements', () => {
+  it('cannot be told from those of a direct connection, whatever server connection a client is given', async () => {
+    const setup = await WireClient.start(cluster().port);
+    await setup.client.query('create unlogged table if not exists kept (i int)');
+    setup.client.destroy();
+    const first = Number(process.env['STATEMENTS_SEED'] ?? 1);
+    for (let seed = first; seed < first + Number(process.env['STATEMENTS_SEEDS'] ?? 40); seed++) {
+      const random = generator(seed);
+      const shared = new SharedStatements();
+      const servers = [await connect(), await connect()];
+      const members = [await join(shared), await join(shared), await join(shared)];
+      const direct = await Promise.all(members.map(async () => (await WireClient.start(cluster().port)).client));
+      const held = new Map<number, ServerConnection>();
+      const told: string[] = [];
+      try {
+        for (let step = 0; step < 40; step++) {
+          const index = random(members.length);
+          const member = members[index] ?? expect.fail();
+          let server = held.get(index);
+          if (server === undefined) {
+            const free = servers.filter((each) => ![...held.values()].includes(each));
+            server = free[random(free.length)];
+            if (server === undefined) continue;
+            member.attach(server);
+          }
+          const frames = turn(random);
+          told.push(`${index}@${servers.indexOf(server)}: ${story(frames)}`);
+          const bytes = Buffer.concat([...frames, tail]);
+          direct[index]?.write(bytes);
+          const truth = await answers(direct[index] ?? expect.fail());
+          await write(member.client, bytes, random);
+          const label = (): string => `seed ${seed}, step ${step}:\n${told.slice(-12).join('\n')}\n${truth.said.join('\n')}`;
+          const ours = await answers(member.client).catch((error: unknown) => expect.fail(`${String(error)}; ${label()}`));
+          expect(ours, label()).toEqual(truth);
+          if (truth.status === 'I') {
+            await expect.poll(() => member.forwarder.unsafeReason(), { message: label(), timeout: 10_000, interval: 2 }).toBeNull();
+            held.delete(index);
+            member.detach();
+            const there = (await preparedOn(server, shared)).filter((name) => name.startsWith('_swy_'));
+            const here = shared.on(server);
+            here.keepOnly(new Set(there));
+            expect(here.size, `${label()}\n${there.join()}`).toBe(there.length);
+          } else {
+            held.set(index, server);
+          }
+        }
+      } finally {
+        for (const each of members) each.close();
+        for (const each of direct) each.destroy();
+        for (const each of servers) each.destroy();
+      }
+    }
+  }, 240_000);
+});
