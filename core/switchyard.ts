@@ -31,6 +31,7 @@ import { Departure } from './facade/departure.ts';
 import { endpointRows } from './facade/endpoint-rows.ts';
 import { Feed } from './facade/feed.ts';
 import { Observations } from './facade/observations.ts';
+import { MetricsPage } from './facade/metrics-page.ts';
 import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
 import { poolingOf } from './facade/pooling.ts';
@@ -72,6 +73,8 @@ export interface SwitchyardOptions {
   readonly allowOlderServer?: boolean;
   /** Ends the program, as the console's SHUTDOWN asks for it. Left out: the console cannot. */
   readonly onShutdown?: () => void;
+  /** Puts to work what is the host's of the settings; answers what could not be, in words. */
+  readonly onSettings?: (settings: Settings) => Promise<string[]>;
 }
 
 /** The calls the core answers; those of the demo are the host's. */
@@ -103,6 +106,7 @@ export class Switchyard {
   readonly #pending: Pending;
   readonly #sampler = new Sampler();
   readonly #stats = new StatsBook();
+  readonly #metrics = new MetricsPage();
   readonly #closed = new ClosedDoors();
   readonly #departure: Departure;
   readonly #observations = new Observations();
@@ -119,7 +123,10 @@ export class Switchyard {
   constructor(options: SwitchyardOptions) {
     this.#options = options;
     this.#map = new EndpointMap(options.endpoints ?? [], options.defaultEndpoint ?? null);
-    this.#log.onEntry((entry) => this.#pending.noteLog(entry));
+    this.#log.onEntry((entry) => {
+      this.#metrics.noteEvent(entry);
+      this.#pending.noteLog(entry);
+    });
     this.#passwordFile =
       options.passwordFile == null
         ? null
@@ -210,7 +217,9 @@ export class Switchyard {
       doors: this.#closed,
       end: options.onShutdown ?? null,
       pauseAll: async () => {
-        await Promise.all(this.#map.list().map(async ({ id }) => await this.handlers['pool.pause']({ endpoint: id, withinMs: LAST_PAUSE_MS })));
+        await Promise.all(
+          this.#map.list().map(async ({ id }) => await this.handlers['pool.pause']({ endpoint: id, withinMs: LAST_PAUSE_MS })),
+        );
       },
       clients: () => this.#proxy.sessions.size,
       report: (level, code, message) => this.#log.add(level, code, message),
@@ -246,6 +255,11 @@ export class Switchyard {
 
   subscribe(listener: (delta: Delta) => void): () => void {
     return this.#feed.subscribe(listener);
+  }
+
+  /** The page that Prometheus reads. */
+  metrics(): string {
+    return this.#metrics.text(this.#consoleHost(), this.#sampler.samples.at(-1)?.eventLoopP99Ms ?? 0);
   }
 
   /** The settings at work, as a window sees them. */
@@ -341,6 +355,7 @@ export class Switchyard {
     const { method, verifiersFrom, users } = settings.authentication;
     if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
     await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
+    problems.push(...((await this.#options.onSettings?.(settings)) ?? []));
     this.#proxy.applyPooling();
     if (this.#address.port !== 0)
       this.#log.add('info', 'settings_changed', 'The settings were changed; they hold for clients that come from now on.');
@@ -442,16 +457,19 @@ export class Switchyard {
     this.#pending.noteTransfer(row);
     if (row.phase !== 'settled' || row.outcome === null) return;
     this.#sampler.settled(row);
+    this.#metrics.noteSettled(row);
     const { level, code, message } = settledEntry(row);
     this.#log.add(level, code, message, row.sessionId);
   }
 
   #sample(): void {
     this.#stats.bookAll(this.#proxy.sessions.values());
+    const pools = this.#pools.rows();
+    this.#metrics.notePools(pools);
     this.#pending.noteSample(
       this.#sampler.take({
         sessions: this.#sessionRows(),
-        pools: this.#pools.rows(),
+        pools,
         counters: this.#planner.counters(),
         sums: this.#stats.sum(),
         eventLoopP99Ms: this.#eventLoop.takeP99Ms(),

@@ -35,6 +35,8 @@ async function run({ options, settings, start }: Asked): Promise<void> {
       passwordFile: standardPasswordFile(process.env, process.platform, app.getPath('home')),
       version: app.getVersion(),
       log,
+      // As from a terminal: the way out that the application has for a signal, which asks nobody.
+      onShutdown: () => void process.emit('SIGTERM'),
     }),
     windowFolder: beside('../renderer'),
     preload: beside('preload.cjs'),

@@ -10,6 +10,7 @@ import { sweepLeftovers } from './demo/run-folder.ts';
 import { openLoginSecret } from './login-secret.ts';
 import { keepEndpoints, withPasswords, type OpenedSecrets, type SecretStore } from './endpoint-store.ts';
 import type { KeptFile } from './kept-file.ts';
+import { MetricsServer } from './metrics-server.ts';
 import type { OpenedSettings } from './settings-store.ts';
 
 /** What a host is made with. */
@@ -32,6 +33,8 @@ export interface HostOptions extends Pick<
   openSecrets?: () => Promise<OpenedSecrets>;
   /** Told of what goes wrong without anybody having asked. */
   log: (error: unknown) => void;
+  /** Ends the program, as the console's SHUTDOWN asks for it. Left out: the console cannot. */
+  onShutdown?: () => void;
 }
 
 /** A host: made, started once, stopped once. */
@@ -47,6 +50,10 @@ export interface Host {
   readonly subscribe: (listener: (delta: Delta) => void) => () => void;
   /** Where clients connect; null until started. */
   readonly ready: { proxy: { host: string; port: number } } | null;
+  /** The page that Prometheus reads. */
+  metrics(): string;
+  /** Where that page has a port of its own; null: it has none. */
+  readonly metricsUrl: string | null;
 }
 
 /** How long each step of a stop may take, milliseconds. */
@@ -56,6 +63,7 @@ const stepMs = 5_000;
 export function createHost(options: HostOptions): Host {
   const { version, endpoints, listen, log } = options;
   const keptBeside = options.settings.file?.path ?? null;
+  const metrics: MetricsServer = new MetricsServer(() => core.metrics(), log);
   const core = new Switchyard({
     version,
     listen: { ...listen, portFallback: true },
@@ -69,6 +77,8 @@ export function createHost(options: HostOptions): Host {
     ...(keptBeside === null ? {} : { mockSecret: () => openLoginSecret(keptBeside, log) }),
     allowOlderServer: options.allowOlderServer,
     ...(options.poolSize === null ? {} : { poolSize: options.poolSize }),
+    ...(options.onShutdown === undefined ? {} : { onShutdown: options.onShutdown }),
+    onSettings: (settings) => metrics.apply(settings.metrics.port),
   });
   let ready: Host['ready'] = null;
   let stopped: Promise<void> | null = null;
@@ -125,6 +135,7 @@ export function createHost(options: HostOptions): Host {
   };
 
   const stop = async (): Promise<void> => {
+    await within('the metrics', metrics.stop(), log);
     await within('the demo clients', demo.endClients(), log);
     await within('the proxy', core.stop(), log);
     await within('the demo servers', demo.endServers(), log);
@@ -171,6 +182,10 @@ export function createHost(options: HostOptions): Host {
     subscribe: (listener) => core.subscribe(listener),
     get ready() {
       return ready;
+    },
+    metrics: () => core.metrics(),
+    get metricsUrl() {
+      return metrics.url;
     },
   };
 }

@@ -39,6 +39,7 @@ export async function runHeadless(parts: HeadlessParts): Promise<never> {
     passwordFile: standardPasswordFile(process.env, process.platform, homedir()),
     version: parts.version,
     log: say,
+    onShutdown: () => void leave(0),
   });
   let server: WindowServer | null = null;
   let leaving = false;
@@ -75,6 +76,7 @@ export async function runHeadless(parts: HeadlessParts): Promise<never> {
       folder: parts.windowFolder,
       handlers: host.handlers,
       subscribe: host.subscribe,
+      metrics: host.metrics,
       log: say,
     });
     await waitForDemo(host, start.demo, options);

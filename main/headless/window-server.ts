@@ -1,10 +1,14 @@
-/** The headless host's server: the window's files and its WebSocket, on 127.0.0.1 only, for holders of this launch's token only. */
+/**
+ * The headless host's server, on 127.0.0.1 only: the window's files and its WebSocket, for holders of this launch's token only, and the
+ * metrics.
+ */
 import { once } from 'node:events';
 import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Delta, Handlers, HostFrame } from '../../core/contract/index.ts';
+import { answerWithMetrics, asksForMetrics } from '../metrics-server.ts';
 import { newToken, refuseRequest, refuseUpgrade, subprotocol, type Refusal } from './request-guard.ts';
 import { connectWindow, maxFrameBytes, type WindowConnection } from './window-connection.ts';
 import { answerWithFile, answerWithText, securityHeaders } from './window-files.ts';
@@ -18,6 +22,8 @@ export interface WindowServerOptions {
   handlers: Handlers;
   /** Calls the listener with every delta until the returned function is called. */
   subscribe: (listener: (delta: Delta) => void) => () => void;
+  /** The page that Prometheus reads. */
+  metrics: () => string;
   /** Told of errors that nobody else hears of. */
   log: (error: unknown) => void;
 }
@@ -41,7 +47,7 @@ const maxWindows = 32;
  * @throws Error when the port is taken, with the port named.
  */
 export async function serveWindow(options: WindowServerOptions): Promise<WindowServer> {
-  const { handlers, folder, log } = options;
+  const { handlers, folder, log, metrics } = options;
   const token = newToken();
   const windows = new Set<WindowConnection>();
   let authority = '';
@@ -49,6 +55,7 @@ export async function serveWindow(options: WindowServerOptions): Promise<WindowS
   const server = createServer((request, response) => {
     const refusal = refuseRequest(request.headers, authority);
     if (refusal !== null) return answerWithText(response, refusal.status, refusal.reason);
+    if (asksForMetrics(request)) return answerWithMetrics(metrics, request, response, log);
     answerWithFile(folder, request, response).catch((error: unknown) => {
       log(error);
       response.destroy();

@@ -20,6 +20,7 @@ let outside = '';
 let server: WindowServer;
 let listeners: Set<(delta: Delta) => void>;
 const log = vi.fn();
+const metrics = (): string => 'up 1\n';
 const sessionClose = vi.fn<Handlers['session.close']>();
 
 /** Only what these tests call; any other call fails as unexpected. */
@@ -54,6 +55,7 @@ beforeEach(async () => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    metrics,
     log,
   });
 });
@@ -339,11 +341,11 @@ describe('the WebSocket', () => {
     expect(await code).toBe(1001);
     expect(listeners.size).toBe(0);
     await expect(ask('/')).rejects.toThrow(/ECONNREFUSED/);
-    server = await serveWindow({ port: 0, folder: outside, handlers, subscribe: () => () => undefined, log });
+    server = await serveWindow({ port: 0, folder: outside, handlers, subscribe: () => () => undefined, metrics, log });
   });
 
   it('names the port when it is taken', async () => {
-    const again = serveWindow({ port: server.port, folder: outside, handlers, subscribe: () => () => undefined, log });
+    const again = serveWindow({ port: server.port, folder: outside, handlers, subscribe: () => () => undefined, metrics, log });
     await expect(again).rejects.toThrow(`Port ${server.port} on 127.0.0.1 is taken`);
   });
 });

@@ -1,0 +1,67 @@
+/** The page that Prometheus reads, and the figures that are kept for it alone. */
+import type { ConsoleHost } from '../console/host.ts';
+import type { LogEntry, PoolRow, TransferRow } from '../contract/index.ts';
+import { Histogram } from '../metrics/histogram.ts';
+import { exposition } from '../metrics/prometheus.ts';
+import { ownMetrics } from './own-metrics.ts';
+import { pgbouncerMetrics } from './pgbouncer-metrics.ts';
+import { PoolBook } from './pool-book.ts';
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const BYTES = [256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216];
+
+/** See the head of this file. */
+export class MetricsPage {
+  readonly #latency = new Histogram(SECONDS);
+  readonly #pause = new Histogram(SECONDS);
+  readonly #state = new Histogram(BYTES);
+  readonly #pools = new PoolBook();
+  readonly #events = new Map<LogEntry['level'], number>([
+    ['info', 0],
+    ['warn', 0],
+    ['error', 0],
+  ]);
+
+  /** A transfer has settled. */
+  noteSettled({ outcome, requestedAt, settledAt, pauseMs, stateBytes }: TransferRow): void {
+    if (outcome === null || outcome === 'refused') return;
+    this.#latency.add(((settledAt ?? requestedAt) - requestedAt) / 1000);
+    if (pauseMs !== null) this.#pause.add(pauseMs / 1000);
+    if (stateBytes !== null) this.#state.add(stateBytes);
+  }
+
+  noteEvent({ level }: LogEntry): void {
+    this.#events.set(level, (this.#events.get(level) ?? 0) + 1);
+  }
+
+  /** Once a second, so that little is lost with a pool that goes. */
+  notePools(rows: readonly PoolRow[]): void {
+    this.#pools.note(rows);
+  }
+
+  /** `host`: one made for this page; its rows are asked for once. */
+  text(host: ConsoleHost, eventLoopP99Ms: number): string {
+    const now = asOfNow(host);
+    this.#pools.note(now.pools());
+    return exposition([
+      ...pgbouncerMetrics(now),
+      ...ownMetrics(now, {
+        pools: this.#pools.rows(),
+        migrationLatency: this.#latency.snapshot(),
+        migrationPause: this.#pause.snapshot(),
+        migrationState: this.#state.snapshot(),
+        events: this.#events,
+        eventLoopP99Ms,
+      }),
+    ]);
+  }
+}
+
+/** The same rows for every metric of a page: cheaper, and figures that add up. */
+function asOfNow(host: ConsoleHost): ConsoleHost {
+  const sessions = host.sessions();
+  const pools = host.pools();
+  const endpoints = host.endpoints();
+  const stats = host.stats();
+  return { ...host, sessions: () => sessions, pools: () => pools, endpoints: () => endpoints, stats: () => stats };
+}

@@ -1,0 +1,182 @@
+/** The metrics that pgbouncer_exporter has no name for: the first seed's, and Switchyard's own. Seconds and bytes throughout. */
+import type { ConsoleHost } from '../console/host.ts';
+import type { LogEntry, PoolRow, SessionRow } from '../contract/index.ts';
+import type { HistogramCounts } from '../metrics/histogram.ts';
+import type { Family, Labels } from '../metrics/prometheus.ts';
+import { single } from './pgbouncer-metrics.ts';
+import type { BookedPool } from './pool-book.ts';
+
+/** What is kept for the page alone. */
+export interface OwnFigures {
+  readonly pools: readonly BookedPool[];
+  /** Seconds. */
+  readonly migrationLatency: HistogramCounts;
+  /** Seconds. */
+  readonly migrationPause: HistogramCounts;
+  /** Bytes. */
+  readonly migrationState: HistogramCounts;
+  readonly events: ReadonlyMap<LogEntry['level'], number>;
+  /** 99th percentile of the last second, milliseconds. */
+  readonly eventLoopP99Ms: number;
+}
+
+/** See the head of this file. */
+export function ownMetrics(host: ConsoleHost, figures: OwnFigures): Family[] {
+  return [...ofMigrations(host, figures), ...ofSessions(host), ...ofPools(host, figures.pools), ...ofProcess(host, figures)];
+}
+
+function ofMigrations(host: ConsoleHost, figures: OwnFigures): Family[] {
+  const counters = host.counters();
+  const counter = (name: string, help: string, value: number): Family => single(`proxy_conn_migration_${name}`, help, value, 'counter');
+  return [
+    counter('attempted', 'Transfers that were tried; the sum of the next three.', counters.attempted),
+    counter('success', 'Transfers that succeeded.', counters.success),
+    counter('error_recoverable', 'Transfers that failed, their session living on where it was.', counters.error_recoverable),
+    counter('error_fatal', 'Transfers that failed and cost the session.', counters.error_fatal),
+    {
+      name: 'proxy_conn_migration_attempted_latency_seconds',
+      help: 'From the request to the end of transfers that were tried.',
+      type: 'histogram',
+      counts: figures.migrationLatency,
+    },
+    {
+      name: 'proxy_conn_migration_transfer_response_message_size_bytes',
+      help: 'Size of the captured state.',
+      type: 'histogram',
+      counts: figures.migrationState,
+    },
+    {
+      name: 'switchyard_migration_pause_seconds',
+      help: 'How long clients were held while their session moved.',
+      type: 'histogram',
+      counts: figures.migrationPause,
+    },
+    single('switchyard_migrations_refused_total', 'Transfers that were refused before anything was tried.', counters.refused, 'counter'),
+    single('switchyard_migrations_in_flight', 'Transfers under way.', counters.inFlight),
+  ];
+}
+
+function ofSessions(host: ConsoleHost): Family[] {
+  const sessions = host.sessions();
+  return [
+    counted(
+      'switchyard_sessions',
+      'Sessions by endpoint, pool mode and state.',
+      sessions.map(({ endpoint, poolMode, state }) => ({ endpoint, pool_mode: poolMode, state })),
+    ),
+    counted(
+      'switchyard_pins',
+      'Reasons for which sessions in transaction mode keep their server connection.',
+      sessions.flatMap(({ endpoint, pins }) => pins.map(({ code }) => ({ endpoint, code }))),
+    ),
+    counted(
+      'switchyard_held_sessions',
+      'Sessions in transaction mode that hold a server connection without using it.',
+      sessions.flatMap((session) => {
+        const why = heldBecause(session);
+        return why === null ? [] : [{ endpoint: session.endpoint, why }];
+      }),
+    ),
+    {
+      name: 'switchyard_observations',
+      help: 'What profile observe has found and nobody has cleared, by endpoint and code.',
+      type: 'gauge',
+      samples: totalled(host.observations().map(({ endpoint, code, count }) => ({ labels: { endpoint, code }, value: count }))),
+    },
+    {
+      name: 'switchyard_client_logins_total',
+      help: 'Clients that were let in.',
+      type: 'counter',
+      samples: host.stats().map(({ database, total }) => ({ labels: { database }, value: total.clientLogins })),
+    },
+    {
+      name: 'switchyard_endpoint_up',
+      help: '1 if the backend of the endpoint answered when it was last asked, 0 if it did not.',
+      type: 'gauge',
+      samples: host
+        .endpoints()
+        .flatMap(({ id, backend, status }) =>
+          status === 'unknown' ? [] : [{ labels: { endpoint: id, backend }, value: status === 'up' ? 1 : 0 }],
+        ),
+    },
+  ];
+}
+
+function heldBecause({ poolMode, serverPid, state, pins }: SessionRow): string | null {
+  if (poolMode !== 'transaction' || serverPid === null) return null;
+  if (state === 'idle in transaction' || state === 'idle in transaction (aborted)') return 'idle_in_transaction';
+  return state === 'idle' && pins.length > 0 ? 'pinned' : null;
+}
+
+function ofPools(host: ConsoleHost, booked: readonly BookedPool[]): Family[] {
+  const pools = host.pools();
+  const counter = (name: string, help: string, value: (pool: BookedPool) => number): Family => ({
+    name: `switchyard_pool_${name}_total`,
+    help,
+    type: 'counter',
+    samples: booked.map((pool) => ({ labels: poolLabels(pool), value: value(pool) })),
+  });
+  const gauge = (name: string, help: string, value: (pool: PoolRow) => number): Family => ({
+    name: `switchyard_pool_${name}`,
+    help,
+    type: 'gauge',
+    samples: pools.map((pool) => ({ labels: poolLabels(pool), value: value(pool) })),
+  });
+  return [
+    counter('connections_opened', 'Server connections opened.', ({ opened }) => opened),
+    counter('connections_reused', 'Times a client was given a server connection that was there already.', ({ reused }) => reused),
+    counter('assignments', 'Times a client was given a server connection.', ({ assignments }) => assignments),
+    gauge('size', 'Most server connections of the pool.', ({ size }) => size),
+    gauge('failing', '1 while the last failed login is told to others at once, else 0.', ({ failure }) => (failure === null ? 0 : 1)),
+    {
+      name: 'switchyard_pool_wait_seconds',
+      help: 'How long clients waited for a server connection since the pool was made, 0 for those that got one at once.',
+      type: 'gauge',
+      samples: pools.flatMap((pool) =>
+        (['p50', 'p95', 'p99', 'max'] as const).map((figure) => ({
+          labels: { ...poolLabels(pool), figure },
+          value: pool.wait[figure] / 1000,
+        })),
+      ),
+    },
+  ];
+}
+
+/** By backend, not by endpoint: an endpoint that is pointed elsewhere would make its counters fall. */
+function poolLabels({ backend, database, role }: Pick<PoolRow, 'backend' | 'database' | 'role'>): Labels {
+  return { backend, server_database: database, user: role };
+}
+
+function ofProcess(host: ConsoleHost, { events, eventLoopP99Ms }: OwnFigures): Family[] {
+  const { user, system } = process.cpuUsage();
+  return [
+    {
+      name: 'switchyard_events_total',
+      help: 'Lines of the event log.',
+      type: 'counter',
+      samples: [...events].map(([level, value]) => ({ labels: { level }, value })),
+    },
+    single(
+      'switchyard_event_loop_delay_seconds',
+      '99th percentile, in the last second, of how late the event loop ran.',
+      eventLoopP99Ms / 1000,
+    ),
+    single('process_cpu_seconds_total', 'CPU time of the process.', (user + system) / 1e6, 'counter'),
+    single('process_resident_memory_bytes', 'Resident memory of the process.', process.memoryUsage.rss()),
+    single('process_start_time_seconds', 'When it started, seconds since the epoch.', host.hostInfo().startedAt / 1000),
+  ];
+}
+
+/** How often each label set is there. */
+function counted(name: string, help: string, all: readonly Labels[]): Family {
+  return { name, help, type: 'gauge', samples: totalled(all.map((labels) => ({ labels, value: 1 }))) };
+}
+
+function totalled(all: readonly { labels: Labels; value: number }[]): { labels: Labels; value: number }[] {
+  const totals = new Map<string, { labels: Labels; value: number }>();
+  for (const { labels, value } of all) {
+    const key = JSON.stringify(labels);
+    totals.set(key, { labels, value: value + (totals.get(key)?.value ?? 0) });
+  }
+  return [...totals.values()];
+}

@@ -1,0 +1,66 @@
+/** Prometheus' text format, version 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). */
+import type { HistogramCounts } from './histogram.ts';
+
+/** To be sent along with the text. */
+export const prometheusContentType = 'text/plain; version=0.0.4; charset=utf-8';
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** One metric: its name, what it means, and a value for each of its label sets. */
+export type Family =
+  | {
+      readonly name: string;
+      readonly help: string;
+      readonly type: 'counter' | 'gauge';
+      readonly samples: readonly { readonly labels: Labels; readonly value: number }[];
+    }
+  | { readonly name: string; readonly help: string; readonly type: 'histogram'; readonly counts: HistogramCounts };
+
+/** The text of a page. Families without a value are left out. Throws if a name comes twice, or a label set within a family. */
+export function exposition(families: readonly Family[]): string {
+  const names = new Set<string>();
+  const lines: string[] = [];
+  for (const family of families) {
+    const { name, help, type } = family;
+    if (names.has(name)) throw new Error(`metric ${name} is there twice`);
+    names.add(name);
+    const samples = family.type === 'histogram' ? histogramLines(name, family.counts) : sampleLines(name, family.samples);
+    if (samples.length > 0) lines.push(`# HELP ${name} ${escaped(help, false)}`, `# TYPE ${name} ${type}`, ...samples);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function sampleLines(name: string, samples: readonly { readonly labels: Labels; readonly value: number }[]): string[] {
+  const seen = new Set<string>();
+  return samples.map(({ labels, value }) => {
+    const text = labelText(labels);
+    if (seen.has(text)) throw new Error(`metric ${name} has two values for ${text}`);
+    seen.add(text);
+    return `${name}${text} ${numberText(value)}`;
+  });
+}
+
+function histogramLines(name: string, { buckets, sum, count }: HistogramCounts): string[] {
+  return [
+    ...buckets.map((bucket) => `${name}_bucket{le="${numberText(bucket.upTo)}"} ${bucket.count}`),
+    `${name}_bucket{le="+Inf"} ${count}`,
+    `${name}_sum ${numberText(sum)}`,
+    `${name}_count ${count}`,
+  ];
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value, true)}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+function escaped(text: string, quoted: boolean): string {
+  const safe = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  return quoted ? safe.replaceAll('"', '\\"') : safe;
+}
+
+function numberText(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
+  return String(value);
+}
