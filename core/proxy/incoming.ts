@@ -37,7 +37,11 @@ export class ClientRefusal extends Error {
 /** The client left before it was let in: nobody is there to be told anything. */
 export class ClientGone extends Error {
   constructor() {
+    // It says all in its name, and every short session makes one: a stack would cost more than its authentication.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super('the client left during its login');
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'ClientGone';
   }
 }

@@ -6,7 +6,7 @@ export interface LoginInProgress {
   readonly signal: AbortSignal;
   /** It has come to an end, this way or the other; may be called more than once. */
   finish(): void;
-  /** Ends it for another reason. */
+  /** Ends it for another reason; once it has come to an end, nothing happens: every session says so when it leaves. */
   abort(reason: Error): void;
 }
 
@@ -26,7 +26,9 @@ export class LoginClock {
     return {
       signal: controller.signal,
       finish: () => this.#waiting.delete(entry),
-      abort: entry.abort,
+      abort: (reason) => {
+        if (this.#waiting.delete(entry)) entry.abort(reason);
+      },
     };
   }
 

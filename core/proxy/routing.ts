@@ -31,6 +31,10 @@ export function route(
   const options = endpointInOptions(parameters.get('options') ?? '');
   const startup = forwarded(parameters, options.rest);
   const asked = parameters.get('database') ?? '';
+  // Most clients name none at all.
+  if (options.id === null && client.serverName === null && client.listenerEndpoint === null && !asked.includes('/')) {
+    return { ...target(defaultSpec(map), asked), requestedEndpoint: null, routedBy: 'default', startup };
+  }
   const elsewhere = [inOptions(options.id), inServerName(client.serverName, map), atListener(client.listenerEndpoint)].filter(
     (naming) => naming !== null,
   );

@@ -73,4 +73,16 @@ describe('the time for a login', () => {
     clock.sweep(0, 3, Date.now() + 1e9);
     expect(clock.count).toBe(3);
   });
+
+  it('is ended early by a reason, and by none once it is over', () => {
+    const clock = new LoginClock();
+    const [left, over] = [clock.start(), clock.start()];
+    const reason = new Error('the client left');
+    left.abort(reason);
+    expect(left.signal.reason).toBe(reason);
+    over.finish();
+    over.abort(reason);
+    expect(over.signal.aborted).toBe(false);
+    expect(clock.count).toBe(0);
+  });
 });
