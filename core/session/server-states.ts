@@ -3,9 +3,9 @@ import { dial } from '../backend/dial.ts';
 import { loginKey, type Login } from '../backend/login.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
+import { lookAtStartup } from '../state/baseline.ts';
 import { cleanState, placeholdersOf, type CarriedState } from '../state/carried.ts';
 import { captureFrames, readCapture, serverVersionOf } from '../state/capture.ts';
-import { look } from '../state/look.ts';
 import type { SessionStateCapture } from '../state/state.ts';
 
 /** How long a baseline is believed: the defaults of databases and roles change rarely. */
@@ -38,7 +38,7 @@ export class ServerStates {
 
   /** A session's state right after its startup, as this login gives it. Rejects with `DialFailure` and what an exchange rejects with. */
   baseline(login: Login, customNames: Iterable<string>): Promise<SessionStateCapture> {
-    return this.#ofLogin('look', login, (server) => look(server, customNames, BASELINE_MS, () => {}).state);
+    return this.#ofLogin('look', login, (server) => lookAtStartup(server, customNames, BASELINE_MS));
   }
 
   /** The same with all defaults that a statement's meaning may depend on: to compare two servers. */

@@ -1,6 +1,7 @@
 /** What a look at a session finds, what it leaves behind, and what it makes of it: carried or pinned. */
 import { describe, expect, it } from 'vitest';
 import type { ServerConnection } from '../../core/backend/server-connection.ts';
+import { lookAtStartup } from '../../core/state/baseline.ts';
 import { carriedFrom, cleanState, placeholdersOf, stateOf } from '../../core/state/carried.ts';
 import { applyChange, changeCost, ChangeFailure } from '../../core/state/change.ts';
 import { look } from '../../core/state/look.ts';
@@ -146,7 +147,8 @@ describe.each<Major>([15, 16, 18])('PostgreSQL %i', (major) => {
     await runSql(await connect(), `alter role dressed set role = 'plain'; alter role dressed set app.kind = 'given'`);
     const names = ['app.kind'];
     const server = await connect('dressed');
-    const baseline = await lookNow(await connect('dressed'), names);
+    const baseline = await lookAtStartup(await connect('dressed'), [], replayMs);
+    expect(baseline.custom.get('app.kind')).toBe('given');
     expect(carriedFrom(await lookNow(server, names), baseline)).toEqual(cleanState);
     await runSql(server, `set role none; set app.kind = 'mine'`);
     const state = carriedFrom(await lookNow(server, names), baseline);

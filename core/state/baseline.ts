@@ -1,0 +1,32 @@
+/** What sessions start from: a look at a new connection, at everything that its login may have given it. */
+import type { ServerConnection } from '../backend/server-connection.ts';
+import { Server } from '../wire/codes.ts';
+import { readDataRow } from '../wire/message-reader.ts';
+import { bind, execute, parse, syncMessage } from '../wire/messages.ts';
+import { look } from './look.ts';
+import type { SessionStateCapture } from './state.ts';
+
+/** Custom settings that roles and databases are given (ALTER ROLE … SET a.b): in no list of settings, so asked for by name. */
+const GIVEN_NAMES = `SELECT DISTINCT pg_catalog.split_part(c,'=',1) FROM pg_catalog.pg_db_role_setting d, pg_catalog.unnest(d.setconfig) c
+WHERE pg_catalog.strpos(pg_catalog.split_part(c,'=',1),'.') OPERATOR(pg_catalog.>) 0`;
+
+/**
+ * Looks at a connection on which nothing has happened since its login. `customNames`: candidates besides those that roles and databases
+ * are given. Rejects as `look` does; the connection is to be closed then.
+ */
+export async function lookAtStartup(
+  server: ServerConnection,
+  customNames: Iterable<string>,
+  deadlineMs: number,
+): Promise<SessionStateCapture> {
+  const frames = Buffer.concat([parse('', GIVEN_NAMES), bind('', ''), execute(''), syncMessage]);
+  // Who may not read that catalog goes without: a setting that is taken for the session's own costs a replay, and is right.
+  const answer = await server.exchange(frames, 1, { deadlineMs }).answer;
+  const given = answer.filter(({ type }) => type === Server.DataRow).map(({ body }) => readDataRow(body)[0]?.toString('utf8') ?? '');
+  const run = look(server, [...customNames, ...given], deadlineMs, () => {});
+  try {
+    return await run.state;
+  } finally {
+    await run.quiet;
+  }
+}
