@@ -43,6 +43,17 @@ export default defineConfig({
         resolve: { alias },
         test: { name: 'streams', include: ['test/streams/**/*.test.ts'], env, testTimeout: 300_000, hookTimeout: 120_000 },
       },
+      {
+        root,
+        resolve: { alias },
+        test: {
+          name: 'differential',
+          include: ['test/differential/**/*.test.ts'],
+          env,
+          testTimeout: 900_000,
+          hookTimeout: 120_000,
+        },
+      },
       { root, test: { name: 'package', include: ['test/package/**/*.test.ts'], env, ...withServers } },
     ],
   },
