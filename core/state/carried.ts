@@ -1,7 +1,7 @@
 /** What a session carries from one server connection to another: the difference between its state and that of its startup. */
 import { createHash } from 'node:crypto';
 import { prepareText } from './prepare-text.ts';
-import { parseSettingsOf, type ParseSettings } from './parse-settings.ts';
+import { parseKeyOf, parseSettingsOf, type ParseSettings } from './parse-settings.ts';
 import { settingKey } from './queries.ts';
 import type { SessionStateCapture } from './state.ts';
 
@@ -12,8 +12,8 @@ export interface NativeStatement {
   readonly text: string;
   readonly fromSql: boolean;
   readonly parameterTypes: readonly number[];
-  /** What differed from the startup when it was parsed. */
-  readonly parseSettings: ParseSettings;
+  /** What differed from the startup when it was parsed; null: not known, and it may matter (see `pinsIn`). */
+  readonly parseSettings: ParseSettings | null;
 }
 
 /** See the head of this file. What is missing in it is as after the startup. */
@@ -41,14 +41,17 @@ export interface CarriedOptions {
   readonly isNative?: boolean;
   /** Its state before: statements that are still the same keep their parse settings, hidden settings their values. */
   readonly previous?: CarriedState;
-  /** Under which settings a statement was parsed, if that is known better than `the present ones`. */
-  readonly parsedUnder?: (name: string) => ParseSettings | undefined;
+  /** Settings that a Parse depends on may have been others in between than before and now: SET LOCAL, for example. */
+  readonly settingsMoved?: boolean;
 }
 
 /** Shown to superusers only, but settable in a session: out of sight while a role without these rights is set. */
 const HIDDEN_SETTINGS: readonly string[] = ['dynamic_library_path', 'extension_control_path', 'session_preload_libraries'];
 /** They belong to a transaction, or have a place of their own in the state. */
 const NOT_CARRIED = new Set(['transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'role', 'session_authorization']);
+
+/** A string, or the NULL of `x = NULL`: what is read at Parse as the settings say. Names are looked up again when their path changes. */
+const HAS_CONSTANT = /'|\$\$|\$[^\d\s]|\bnull\b/i;
 
 /** A session that has set nothing. */
 export const cleanState: CarriedState = stateOf({});
@@ -72,7 +75,10 @@ function tagOf({ settings, custom, leftovers, role, isNative, statements }: Omit
   const byName = (a: readonly [string, ...unknown[]], b: readonly [string, ...unknown[]]): number =>
     a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
   const list = statements
-    .map(({ name, text, fromSql, parameterTypes, parseSettings }) => [name, text, fromSql, parameterTypes, [...parseSettings]] as const)
+    .map(
+      ({ name, text, fromSql, parameterTypes, parseSettings }) =>
+        [name, text, fromSql, parameterTypes, parseSettings && [...parseSettings]] as const,
+    )
     .toSorted(byName);
   const all = [[...settings].toSorted(byName), [...custom].toSorted(byName), [...leftovers].toSorted(), role, isNative, list];
   return createHash('sha256').update(JSON.stringify(all)).digest('base64url');
@@ -115,19 +121,25 @@ export function carriedFrom(capture: SessionStateCapture, baseline: SessionState
   });
 }
 
-function statementsOf(capture: SessionStateCapture, present: ParseSettings, options: CarriedOptions): NativeStatement[] {
-  const before = new Map((options.previous?.statements ?? []).map((statement) => [statement.name, statement]));
-  const escapes = capture.settings.get('standard_conforming_strings')?.value === 'off';
+function statementsOf(
+  capture: SessionStateCapture,
+  present: ParseSettings,
+  { previous, settingsMoved }: CarriedOptions,
+): NativeStatement[] {
+  const before = new Map((previous?.statements ?? []).map((statement) => [statement.name, statement]));
+  const isSure =
+    settingsMoved !== true &&
+    (previous === undefined || parseKeyOf(parseSettingsOf(previous.settings, previous.role)) === parseKeyOf(present));
+  const standard = capture.settings.get('standard_conforming_strings')?.value !== 'off';
   const carried: NativeStatement[] = [];
   for (const { name, text: listed, fromSql, parameterTypes } of capture.statements) {
-    const known = options.parsedUnder?.(name);
-    const standard = known === undefined ? !escapes : known.get('standard_conforming_strings') !== 'off';
     const text = listed !== null && fromSql ? prepareText(name, listed, standard) : listed;
     if (text === null) continue;
     const same = before.get(name);
     const isSame =
       same !== undefined && same.text === text && same.fromSql === fromSql && same.parameterTypes.join() === parameterTypes.join();
-    carried.push({ name, text, fromSql, parameterTypes, parseSettings: known ?? (isSame ? same.parseSettings : present) });
+    const parseSettings = isSame ? same.parseSettings : isSure || !HAS_CONSTANT.test(text) ? present : null;
+    carried.push({ name, text, fromSql, parameterTypes, parseSettings });
   }
   return carried;
 }

@@ -59,10 +59,11 @@ class Change {
     const last: NativeStatement[] = [];
     const others = new Map<string, { settings: ParseSettings; statements: NativeStatement[] }>();
     for (const statement of wanted) {
-      const key = parseKeyOf(only(statement.parseSettings, PARSED_WITHOUT_ENCODING));
+      const { parseSettings } = statement;
+      const key = parseSettings === null ? finalKey : parseKeyOf(only(parseSettings, PARSED_WITHOUT_ENCODING));
       const group = others.get(key);
-      if (key === finalKey) last.push(statement);
-      else if (group === undefined) others.set(key, { settings: statement.parseSettings, statements: [statement] });
+      if (parseSettings === null || key === finalKey) last.push(statement);
+      else if (group === undefined) others.set(key, { settings: parseSettings, statements: [statement] });
       else group.statements.push(statement);
     }
     for (const { settings, statements } of others.values()) {
@@ -160,7 +161,7 @@ class Change {
 
 /** Equal keys: the same statement, prepared the same way. */
 export function statementKey({ name, text, fromSql, parameterTypes, parseSettings }: NativeStatement): string {
-  return JSON.stringify([name, text, fromSql, parameterTypes, [...parseSettings]]);
+  return JSON.stringify([name, text, fromSql, parameterTypes, parseSettings && [...parseSettings]]);
 }
 
 function allSettings({ settings, custom, role }: CarriedState): Map<string, string> {

@@ -1,4 +1,5 @@
 /** What ties a session to its server connection: state that cannot be carried to another one (pooling.md 3.4.7). */
+import { cleanState, type CarriedState } from './carried.ts';
 import { prepareText } from './prepare-text.ts';
 import type { SessionStateCapture } from './state.ts';
 
@@ -12,8 +13,8 @@ export interface StatePin {
   readonly endsWhen: string;
 }
 
-/** Every reason there is in a capture; none: it can be carried. */
-export function pinsIn(capture: SessionStateCapture, baseline: SessionStateCapture): StatePin[] {
+/** Every reason there is in a capture, and in what is to be carried of it; none: it can be carried. */
+export function pinsIn(capture: SessionStateCapture, baseline: SessionStateCapture, state: CarriedState = cleanState): StatePin[] {
   const pins: StatePin[] = [];
   const pin = (code: string, reason: string, endsWhen: string): void => void pins.push({ code, reason, endsWhen });
   if (capture.temporaryObjects.length > 0) {
@@ -51,6 +52,14 @@ export function pinsIn(capture: SessionStateCapture, baseline: SessionStateCaptu
   for (const statement of capture.statements) {
     const reason = obstacle(statement, capture);
     if (reason !== null) pin('statement_text', `prepared statement "${statement.name}" ${reason}`, `DEALLOCATE "${statement.name}"`);
+  }
+  for (const { name, parseSettings } of state.statements) {
+    if (parseSettings !== null) continue;
+    pin(
+      'statement_settings',
+      `prepared statement "${name}" was parsed while settings changed that its constants depend on`,
+      `DEALLOCATE "${name}"`,
+    );
   }
   return pins;
 }

@@ -225,13 +225,12 @@ describe.each<Major>([15, 16, 18])('PostgreSQL %i', (major) => {
     await runSql(server, `prepare "sql" as select to_char('01/02/2024'::date, 'MM-DD'), length('a\\tb')`);
     const before = carriedFrom(await lookNow(server, [], true), baseline);
     await runSql(server, `set DateStyle = 'ISO, MDY'; reset standard_conforming_strings`);
+    const between = carriedFrom(await lookNow(server, [], true), baseline, { previous: before });
     await prepare(server, 'later', `select to_char('01/02/2024'::date, 'MM-DD'), length('a\\tb')`);
-    const state = carriedFrom(await lookNow(server, [], true), baseline, { previous: before });
-    expect(state.statements.map(({ parseSettings }) => parseKeyOf(parseSettings) === parseKeyOf(before.settings))).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    const state = carriedFrom(await lookNow(server, [], true), baseline, { previous: between });
+    expect(state.statements.map(({ parseSettings }) => parseSettings && parseKeyOf(parseSettings) === parseKeyOf(before.settings))).toEqual(
+      [true, true, false],
+    );
     const fresh = await connect();
     await applyChange(fresh, cleanState, state, replayMs);
     for (const at of [server, fresh]) {
@@ -240,6 +239,25 @@ describe.each<Major>([15, 16, 18])('PostgreSQL %i', (major) => {
       expect(await runPrepared(at, 'later')).toEqual([['01-02', '4']]);
     }
     expect(await probe(fresh, [])).toEqual(await probe(server, []));
+  });
+
+  it('pins a statement whose settings were changed around it, if it has constants', async () => {
+    const server = await connect();
+    const baseline = await lookNow(await connect());
+    await runSql(server, `set DateStyle = 'ISO, DMY'; prepare a as select '01/02/2024'::date; prepare b (int) as select $1 + 1`);
+    const capture = await lookNow(server, [], true);
+    const state = carriedFrom(capture, baseline, { previous: cleanState });
+    expect(pinsIn(capture, baseline, state).map(({ code, endsWhen }) => [code, endsWhen])).toEqual([
+      ['statement_settings', 'DEALLOCATE "a"'],
+    ]);
+    // It stays unknown, until the statement is gone.
+    const again = await lookNow(server, [], true);
+    expect(pinsIn(again, baseline, carriedFrom(again, baseline, { previous: state }))).toHaveLength(1);
+    await runSql(server, `deallocate a; begin; set local DateStyle = 'ISO, MDY'; prepare c as select '01/02/2024'::date; commit`);
+    const later = await lookNow(server, [], true);
+    const options = { previous: carriedFrom(again, baseline, { previous: state }) };
+    expect(pinsIn(later, baseline, carriedFrom(later, baseline, options))).toEqual([]);
+    expect(pinsIn(later, baseline, carriedFrom(later, baseline, { ...options, settingsMoved: true }))).toHaveLength(1);
   });
 
   it('of a PREPARE among others only the PREPARE runs again', async () => {
