@@ -67,7 +67,7 @@ export interface SwitchyardOptions {
    * for by the first login that needs it. Left out: new ones, and a salt that is another after a restart tells an unknown user.
    */
   readonly mockSecret?: () => Buffer;
-  /** Most server connections per pool. Default 200. */
+  /** Most server connections per pool, whatever the settings say. */
   readonly poolSize?: number;
   /** Let sessions move to servers of an older major version. Default false. */
   readonly allowOlderServer?: boolean;
@@ -84,7 +84,6 @@ const SAMPLE_MS = 1_000;
 const CHECK_MS = 5_000;
 /** How long SHUTDOWN WAIT_FOR_SERVERS waits for them. */
 const LAST_PAUSE_MS = 3_600_000;
-const DEFAULT_POOL_SIZE = 200;
 
 /** See the head of this file. */
 export class Switchyard {
@@ -132,13 +131,16 @@ export class Switchyard {
         ? null
         : new PasswordFile(options.passwordFile, (message) => this.#log.add('warn', 'password_file', `The ${message}.`));
     this.#status = new EndpointStatus(this.#passwordFile, (backend, now, before) => {
+      if (now.status === 'up') this.#pools.answered(backend);
       if (now.status === 'down' && before.status !== 'down')
         this.#log.add('error', 'backend_down', `${backend} is down: ${now.statusReason ?? 'no reason given'}.`);
       if (now.status === 'up' && before.status === 'down') this.#log.add('info', 'backend_up', `${backend} answers again.`);
     });
     this.#states = new ServerStates(this.#passwordFile);
     this.#pools = new Pools({
-      size: options.poolSize ?? DEFAULT_POOL_SIZE,
+      settings: () => this.#settings.current.pooling,
+      modeOf: (endpoint) => poolingOf(this.#settings.current, endpoint).mode,
+      present: () => [...this.#proxy.sessions.values()].map(({ place }) => place.login),
       passwordFile: this.#passwordFile,
       keepalive: () => this.#settings.current.times.keepalive,
       report: (level, code, message) => this.#log.add(level, code, message),
@@ -149,7 +151,7 @@ export class Switchyard {
         this.#status.note(backend, guessed ? null : failure, version);
       },
     });
-    this.#settings = new ServedSettings(options.settings ?? {}, {
+    this.#settings = new ServedSettings(withPoolSize(options), {
       host: options.listen.host,
       file: options.settingsFile ?? null,
       makeLocalAuthority: options.makeLocalAuthority ?? null,
@@ -408,7 +410,7 @@ export class Switchyard {
     return endpointRows(this.#map, this.#status, this.#proxy.sessions.values(), (endpoint) => ({
       poolMode: poolingOf(this.#settings.current, endpoint).mode,
       profile: poolingOf(this.#settings.current, endpoint).profile,
-      paused: false,
+      paused: this.#pools.gate.isPaused(endpoint),
     }));
   }
 
@@ -483,4 +485,8 @@ export class Switchyard {
       if (this.#status.of(backendId(spec)).status === 'down') void this.#status.check(spec);
     }
   }
+}
+
+function withPoolSize({ settings = {}, poolSize }: SwitchyardOptions): SettingsInput {
+  return poolSize === undefined ? settings : { ...settings, pooling: { ...settings.pooling, size: poolSize } };
 }

@@ -1,335 +1,468 @@
 /**
- * One pool: the server connections of a backend, database and role. Session mode: a connection belongs to one session from
- * acquire to release. Newest idle first (LIFO), so that the working set stays small; waiters first come, first served.
+ * One pool: the server connections of a backend, database and role. Among the idle ones the one that suits best is given out, the one
+ * used last among equals, so that the working set stays small; who waits is served in the order in which they came.
  */
-import { credentialKey } from '../backend/credential.ts';
-import { startupKey, type Login } from '../backend/dial.ts';
+import { DialFailure } from '../backend/dial-failure.ts';
+import { loginKey, type Login } from '../backend/login.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
-import { tlsKey } from '../tls/backend-tls.ts';
-import { Server, Status } from '../wire/codes.ts';
-import { query } from '../wire/messages.ts';
+import type { Settings } from '../contract/index.ts';
+import { Reservoir } from '../metrics/distribution.ts';
+import { Alarm } from './alarm.ts';
+import { exhausted } from './exhausted.ts';
+import { Logins, type Dialling } from './logins.ts';
+import { Member, type MemberState } from './member.ts';
+import { Room } from './room.ts';
+import type { Share, Sharer } from './share.ts';
+import { Stock } from './stock.ts';
+import { Upkeep } from './upkeep.ts';
+import { Waiters, type Waiter } from './waiters.ts';
 import type { Return, Want } from './want.ts';
 
-/** What a pool needs from outside: a way to open a connection and a place to report. */
+export { PoolExhausted } from './exhausted.ts';
+
+/** What a pool needs from outside: its limits, a way to open a connection, and a place to report. */
 export interface PoolHooks {
+  /** The settings of the moment. */
+  settings(): Settings['pooling'];
   /** Opens a connection; rejects with `DialFailure`. */
   dial(login: Login, signal: AbortSignal): Promise<ServerConnection>;
+  /** Nobody of that endpoint is given a connection. */
+  isPaused(endpoint: string): boolean;
+  /** A session of that endpoint has given one back. */
+  onReleased(endpoint: string): void;
+  /** See `PoolsOptions.onReset`. */
+  onReset(connection: ServerConnection): void;
   /** Something worth a line in the event log. */
   report(level: 'info' | 'warn', code: string, message: string): void;
 }
 
-/** Nobody gave a connection back in time. */
-export class PoolExhausted extends Error {
-  readonly hint: string;
-  constructor(pool: Pool, waitedMs: number) {
-    super(
-      `no server connection to ${pool.backend} became free within ${Math.round(waitedMs / 1000)} s: all ${pool.size} of pool ${pool.key} are in use`,
-    );
-    this.name = 'PoolExhausted';
-    this.hint = 'Raise --pool-size (and max_connections of the server), or close clients that are idle.';
-  }
-}
+/** How long a connection on its way back is waited for while there is room for another one. */
+const PATIENCE_MS = 250;
+/** How long somebody may be overtaken by those whom a connection suits as it is, before one is closed to make room. */
+const OVERTAKEN_MS = 200;
 
-interface Waiter {
-  readonly key: string;
-  readonly want: Want;
-  /** It would rather have a connection that is being reset than a new one. */
-  isPatient: boolean;
-  readonly since: number;
-  /** Gives it a connection, or tells it to dial one on a slot reserved for it. */
-  grant(connection: ServerConnection | null): void;
-}
+/** Logins are compared with every transaction; they never change. */
+const keys = new WeakMap<Login, string>();
 
-const RESET_DEADLINE_MS = 5_000;
-const RESET_PATIENCE_MS = 250;
-/** How long a session may wait for a server connection (PgBouncer's query_wait_timeout). */
-const WAIT_DEADLINE_MS = 120_000;
-
-/** Who may be given which connection: the startup parameters, the credential and the encryption it was opened with. */
 function keyOf(login: Login): string {
-  return JSON.stringify([startupKey(login.startup), credentialKey(login.credential), tlsKey(login.tls)]);
+  let key = keys.get(login);
+  if (key === undefined) keys.set(login, (key = loginKey(login)));
+  return key;
 }
 
 /** See the head of this file. */
-export class Pool {
+export class Pool implements Sharer {
   readonly backend: string;
   readonly database: string;
   readonly role: string;
   readonly key: string;
-  size: number;
+  /** Connections opened since start, and times one was given out again. */
   opened = 0;
   reused = 0;
-  readonly active = new Set<ServerConnection>();
-  connecting = 0;
-  /** Keys of the connections being reset, and of those that were given out: what may be handed to whom. */
-  readonly #resetting = new Set<ServerConnection>();
-  /** Those that were given back with their state. */
-  readonly #kept = new WeakSet<ServerConnection>();
-  readonly #keys = new WeakMap<ServerConnection, string>();
-  readonly #idle: { connection: ServerConnection; since: number }[] = [];
-  readonly #waiters: Waiter[] = [];
+  /** Times a connection was given out, and how long those who got it had waited. */
+  assignments = 0;
+  readonly waits = new Reservoir();
+  /** The endpoints whose sessions have asked for a connection. */
+  readonly endpoints = new Set<string>();
+  readonly stock = new Stock();
+  readonly #logins: Logins;
+  readonly #waiters = new Waiters();
+  readonly #upkeep: Upkeep;
+  readonly #room: Room;
+  readonly #alarm = new Alarm(() => this.#onAlarm());
+  readonly #share: Share;
   readonly #hooks: PoolHooks;
+  /** Of a client that is there: who logs in for `min`. */
+  #present: Login | null = null;
   #closed = false;
 
-  constructor(id: { backend: string; database: string; role: string }, size: number, hooks: PoolHooks) {
+  constructor(id: { backend: string; database: string; role: string }, share: Share, hooks: PoolHooks) {
     this.backend = id.backend;
     this.database = id.database;
     this.role = id.role;
     this.key = `${id.backend}/${id.database}/${id.role}`;
-    this.size = size;
     this.#hooks = hooks;
+    this.#share = share;
+    share.join(this);
+    this.#logins = new Logins({
+      dial: (login, signal) => hooks.dial(login, signal),
+      limits: () => hooks.settings(),
+      opened: (dialling, connection) => this.#opened(dialling, connection),
+      failed: (dialling, error, holdsForAll) => this.#loginFailed(dialling, error, holdsForAll),
+      dropped: () => this.#afterLoss(),
+    });
+    this.#upkeep = new Upkeep(this.stock, {
+      ready: (member) => this.#available(member),
+      lost: (member, reason) => this.#lose(member, reason),
+      onReset: (connection) => hooks.onReset(connection),
+    });
+    this.#room = new Room({
+      stock: this.stock,
+      logins: this.#logins,
+      share,
+      settings: () => hooks.settings(),
+      waitingSince: () => this.oldestWaitSince,
+    });
   }
 
-  /** Connections being reset. */
-  get resetting(): number {
-    return this.#resetting.size;
+  get connecting(): number {
+    return this.#logins.size;
   }
 
-  get idle(): number {
-    return this.#idle.length;
+  get used(): number {
+    return this.#room.used;
   }
 
   get waiting(): number {
-    return this.#waiters.length;
+    return this.#waiters.size;
   }
 
   /** How long the oldest waiter has been waiting, in milliseconds. */
   get maxWaitMs(): number {
-    const oldest = this.#waiters[0];
-    return oldest === undefined ? 0 : Date.now() - oldest.since;
+    const { oldest } = this.#waiters;
+    return oldest === undefined ? 0 : Math.max(0, Date.now() - oldest.since);
+  }
+
+  get oldestIdleSince(): number | null {
+    return this.stock.oldestIdle?.since ?? null;
+  }
+
+  get oldestWaitSince(): number | null {
+    return this.#waiters.first((waiter) => this.#isServed(waiter))?.since ?? null;
+  }
+
+  /** The error of the last login, while others are told of it at once. */
+  get failure(): Error | null {
+    return this.#logins.newestFailure(Date.now());
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  get isUnused(): boolean {
+    return this.used + this.#waiters.size === 0;
   }
 
   /** Every open connection, for listings. */
-  *connections(): Iterable<{ connection: ServerConnection; state: 'active' | 'idle' }> {
-    for (const connection of this.active) yield { connection, state: 'active' };
-    for (const { connection } of this.#idle) yield { connection, state: 'idle' };
+  *connections(): Iterable<{ connection: ServerConnection; state: Exclude<MemberState, 'closed'> }> {
+    for (const { connection, state } of this.stock.all()) if (state !== 'closed') yield { connection, state };
   }
 
-  /**
-   * A connection opened with exactly the startup parameters of `login`: an idle one, a new one, or, when the pool is full, the next one
-   * that becomes free. An idle connection with other parameters would answer RESET and SHOW with somebody else's values, so it
-   * is closed to make room instead. Rejects with `DialFailure`, `PoolExhausted`, or the signal's reason.
-   */
+  /** See `Pools.take`. */
+  take(want: Want): ServerConnection | null {
+    if (this.#closed || this.stock.oldestIdle === undefined || this.#hooks.isPaused(want.endpoint)) return null;
+    const key = keyOf(want.login);
+    if (this.#waiters.size > 0 && this.#waiters.first((waiter) => waiter.key === key && this.#isServed(waiter)) !== undefined) return null;
+    const now = Date.now();
+    const member = this.stock.pick(want, key, this.#staleBefore(now));
+    return member === null ? null : this.#give(member, want, now, 0);
+  }
+
+  /** See `Pools.acquire`. */
   async acquire(want: Want, signal: AbortSignal): Promise<ServerConnection> {
     signal.throwIfAborted();
     if (this.#closed) throw new Error('the pool is closed');
+    const taken = this.take(want);
+    if (taken !== null) return taken;
     const key = keyOf(want.login);
-    const idle = this.#takeIdle(key, want);
-    if (idle !== null) return idle;
-    // One that is being reset comes back sooner than a new one is logged in: sessions one after the other share a connection.
-    if (this.#comingBack(key) <= 0 && this.#makeRoom()) return this.#dial(want.login, signal);
-    const granted = await this.#wait(key, want, signal);
-    return granted ?? this.#dial(want.login, signal, true);
-  }
-
-  /** The idle connection that suits best, unless somebody waits for it already; null: `acquire` it. */
-  take(want: Want): ServerConnection | null {
-    if (this.#closed) return null;
-    const key = keyOf(want.login);
-    return this.#waiters.some((waiter) => waiter.key === key) ? null : this.#takeIdle(key, want);
+    const failure = this.#logins.failureOf(key, Date.now());
+    if (failure !== null && !this.#isAlive(key)) throw failure;
+    const waited = this.#waiters.join(want, key, signal, (waiter) => this.#left(waiter));
+    this.serve();
+    return await waited;
   }
 
   /** Takes back a connection; see `Return`. */
   release(connection: ServerConnection, how: Return): void {
-    if (!this.active.delete(connection)) return;
+    const member = this.stock.get(connection);
+    if (member?.state !== 'active') return;
     connection.setOwner(null);
-    if (how === 'close' || !connection.isOpen || this.#closed) {
-      connection.destroy();
-      this.#serveWaiters();
-      return;
-    }
-    if (how === 'keep' && connection.cancelsInFlight === 0) {
-      this.#kept.add(connection);
-      this.#keep(connection);
-      this.#serveWaiters();
-      return;
-    }
-    this.#resetting.add(connection);
-    void this.#reset(connection, how === 'reset').then((done) => {
-      this.#resetting.delete(connection);
-      if (how === 'reset') this.#kept.delete(connection);
-      else this.#kept.add(connection);
-      if (!done || this.#closed) connection.end();
-      else this.#keep(connection);
-      this.#serveWaiters();
-    });
+    if (how === 'close' || !connection.isOpen) {
+      this.#forget(member).destroy();
+      this.#afterLoss();
+    } else if (this.#closed || member.condemned || member.isOld(this.#settings.lifetime, Date.now()) || this.#room.isExceeded) {
+      this.#forget(member).end();
+      this.#afterLoss();
+    } else this.#upkeep.returned(member, how);
+    this.#hooks.onReleased(member.endpoint);
   }
 
-  /** Closes idle connections that have been so for longer than `idleMs`. */
-  sweep(idleMs: number): void {
-    const limit = Date.now() - idleMs;
-    for (let i = this.#idle.length - 1; i >= 0; i--) {
-      const entry = this.#idle[i];
-      if (entry !== undefined && entry.since < limit) {
-        this.#idle.splice(i, 1);
-        entry.connection.end();
-      }
+  /** Once a second: closes what is too old or unused for too long. `present`: the login of a client that is there. */
+  sweep(present: Login | null, now: number): void {
+    const { idle, lifetime, min } = this.#settings;
+    this.#present = present;
+    for (const member of this.stock.idle()) {
+      const isUnused = idle > 0 && now - member.since >= idle * 1000 && (present === null || this.stock.size > min);
+      if (isUnused || member.isOld(lifetime, now)) this.#forget(member).end();
     }
+    this.#logins.sweep(now);
+    this.#afterLoss();
+  }
+
+  /** Connections opened so far are replaced: idle ones at once, others as they are given back. `endpoint`: only those it had last. */
+  renew(endpoint: string | null = null): void {
+    for (const dialling of this.#logins.all()) if (endpoint === null || dialling.endpoint === endpoint) dialling.condemned = true;
+    for (const member of this.stock.all()) if (endpoint === null || member.endpoint === endpoint) member.condemned = true;
+    for (const member of this.stock.idle()) if (member.condemned) this.#forget(member).end();
+    this.#afterLoss();
+  }
+
+  /** Closes what is idle now. */
+  closeIdle(): void {
+    for (const member of this.stock.idle()) this.#forget(member).end();
+    this.#afterLoss();
+  }
+
+  /** The backend answers (again). */
+  forgive(): void {
+    this.#logins.forgive();
+    if (this.#waiters.size > 0) this.serve();
   }
 
   /** Closes every idle connection; attached ones are closed when they come back. */
   close(): void {
     this.#closed = true;
-    for (const { connection } of this.#idle.splice(0)) connection.end();
+    this.#alarm.clear();
+    this.#share.leave(this);
+    this.#logins.giveUp(() => true);
+    for (const waiter of this.#waiters.list()) waiter.settle(new Error('the pool is closed'));
+    for (const member of this.stock.idle()) this.#forget(member).end();
   }
 
-  get isUnused(): boolean {
-    return this.active.size + this.#idle.length + this.#waiters.length + this.#resetting.size + this.connecting === 0;
-  }
-
-  #takeIdle(key: string, want: Want): ServerConnection | null {
-    let at = -1;
-    let least = Infinity;
-    for (let i = this.#idle.length - 1; i >= 0 && least > 0; i--) {
-      const connection = this.#idle[i]?.connection;
-      if (connection === undefined || this.#keys.get(connection) !== key) continue;
-      if (want.clean && this.#kept.has(connection)) continue;
-      const cost = want.suits(connection);
-      if (cost === null || cost >= least) continue;
-      at = i;
-      least = cost;
-    }
-    if (at < 0) return null;
-    const [entry] = this.#idle.splice(at, 1);
-    if (entry === undefined) return null;
-    this.reused++;
-    this.active.add(entry.connection);
-    entry.connection.setOwner(null);
-    entry.connection.assignedAt = Date.now();
-    return entry.connection;
-  }
-
-  /** How many more connections with this key are being reset than sessions wait for them. */
-  #comingBack(key: string): number {
-    let left = 0;
-    for (const connection of this.#resetting) if (this.#keys.get(connection) === key) left++;
-    for (const waiter of this.#waiters) if (waiter.key === key) left--;
-    return left;
-  }
-
-  /** True when one more connection may be opened, closing the oldest idle one if needed. */
-  #makeRoom(): boolean {
-    if (this.active.size + this.#idle.length + this.#resetting.size + this.connecting < this.size) return true;
-    const oldest = this.#idle.shift();
-    oldest?.connection.end();
-    return oldest !== undefined;
-  }
-
-  async #dial(login: Login, signal: AbortSignal, reserved = false): Promise<ServerConnection> {
-    if (!reserved) this.connecting++;
-    try {
-      const connection = await this.#hooks.dial(login, signal);
-      if (this.#closed || signal.aborted) {
-        connection.end();
-        signal.throwIfAborted();
-        throw new Error('the pool is closed');
+  /** Gives everybody who waits what there is, and opens what is missing, as far as the limits allow. */
+  serve(): void {
+    if (this.#closed) return;
+    const now = Date.now();
+    if (this.#waiters.size > 0 && (this.stock.oldestIdle !== undefined || this.#room.mayGrow(now))) {
+      const coming = this.#comingByKey(now);
+      const overtaken: Waiter[] = [];
+      for (const waiter of this.#waiters.list()) {
+        if (!this.#isServed(waiter) || this.#giveIdle(waiter, now)) continue;
+        const expected = coming.get(waiter.key) ?? 0;
+        if (expected > 0) coming.set(waiter.key, expected - 1);
+        else if (!this.#prepareFor(waiter) && !this.#dialFor(waiter, now, now - waiter.since >= OVERTAKEN_MS)) overtaken.push(waiter);
       }
-      this.opened++;
-      this.#keys.set(connection, keyOf(login));
-      this.active.add(connection);
-      return connection;
-    } finally {
-      this.connecting--;
-      this.#serveWaiters();
+      // What nobody wants now may go.
+      for (const waiter of overtaken) this.#dialFor(waiter, now, true);
     }
+    if (this.#present !== null) this.#fill(this.#present, now);
+    this.#arm(now);
   }
 
-  #wait(key: string, want: Want, signal: AbortSignal): Promise<ServerConnection | null> {
-    return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        clearTimeout(patience);
-        signal.removeEventListener('abort', onAbort);
-        const at = this.#waiters.indexOf(waiter);
-        if (at >= 0) this.#waiters.splice(at, 1);
-      };
-      const onAbort = (): void => {
-        settle();
-        reject(signal.reason as Error);
-      };
-      const waiter: Waiter = {
-        key,
-        want,
-        isPatient: true,
-        since: Date.now(),
-        grant: (connection) => {
-          settle();
-          resolve(connection);
-        },
-      };
-      const timer = setTimeout(() => {
-        settle();
-        reject(new PoolExhausted(this, WAIT_DEADLINE_MS));
-      }, WAIT_DEADLINE_MS);
-      // A reset that takes long is not waited for while there is room for another connection.
-      const patience = setTimeout(() => {
-        waiter.isPatient = false;
-        this.#serveWaiters();
-      }, RESET_PATIENCE_MS);
-      signal.addEventListener('abort', onAbort);
-      this.#waiters.push(waiter);
-    });
+  evictOldest(beneficiary: string): void {
+    const oldest = this.stock.oldestIdle;
+    if (oldest === undefined) return;
+    this.#forget(oldest).end();
+    if (beneficiary !== this.key)
+      this.#hooks.report('info', 'server_evicted', `An idle connection of pool ${this.key} was closed to make room for ${beneficiary}.`);
   }
 
-  #serveWaiters(): void {
-    for (const waiter of [...this.#waiters]) {
-      const idle = this.#takeIdle(waiter.key, waiter.want);
-      if (idle !== null) {
-        waiter.grant(idle);
-        continue;
-      }
-      if (waiter.isPatient && this.#comingBack(waiter.key) >= 0) continue;
-      if (!this.#makeRoom()) return;
-      // The slot is counted now, so that nobody takes it before the waiter wakes up.
-      this.connecting++;
-      waiter.grant(null);
+  get #settings(): Settings['pooling'] {
+    return this.#hooks.settings();
+  }
+
+  #isServed({ want }: Waiter): boolean {
+    return !this.#hooks.isPaused(want.endpoint);
+  }
+
+  #staleBefore(now: number): number {
+    const seconds = this.#settings.check;
+    return seconds === 0 ? -Infinity : now - seconds * 1000;
+  }
+
+  #give(member: Member, want: Want, now: number, waitedMs: number): ServerConnection {
+    const { connection } = member;
+    this.stock.enter(member, 'active');
+    if (member.isUsed) this.reused++;
+    member.isUsed = true;
+    member.endpoint = want.endpoint;
+    this.assignments++;
+    this.waits.add(waitedMs);
+    connection.setOwner(null);
+    connection.assignedAt = now;
+    return connection;
+  }
+
+  #giveTo(waiter: Waiter, member: Member, now: number): void {
+    waiter.settle(this.#give(member, waiter.want, now, now - waiter.since));
+    if (this.#waiters.size === 0) this.#alarm.clear();
+  }
+
+  #giveIdle(waiter: Waiter, now: number): boolean {
+    const member = this.stock.pick(waiter.want, waiter.key, this.#staleBefore(now));
+    if (member !== null) this.#giveTo(waiter, member, now);
+    return member !== null;
+  }
+
+  /** Begins what an idle connection needs before it suits: a check, or a reset, which is one as well. */
+  #prepareFor({ want, key }: Waiter): boolean {
+    const member = this.stock.candidate(want, key);
+    if (member === undefined) return false;
+    if (member.kept && want.clean) this.#upkeep.reset(member);
+    else this.#upkeep.check(member);
+    return true;
+  }
+
+  /** Hands a connection to whom it suits, or keeps it idle. */
+  #available(member: Member): void {
+    const { connection } = member;
+    // Whatever the server has said meanwhile is heard now.
+    connection.setOwner(member);
+    if (member.state === 'closed') return;
+    if (this.#closed || member.condemned) {
+      this.#forget(member).end();
+      this.#afterLoss();
+      return;
     }
+    const now = Date.now();
+    const next = this.#waiters.size === 0 ? undefined : this.#next(member);
+    if (next !== undefined && !this.#isOwedToOthers(next, now)) {
+      if (member.kept && next.want.clean) this.#upkeep.reset(member);
+      else this.#giveTo(next, member, now);
+      return;
+    }
+    this.stock.enter(member, 'idle');
+    this.#afterLoss();
   }
 
-  #keep(connection: ServerConnection): void {
-    this.#idle.push({ connection, since: Date.now() });
-    connection.setOwner({
-      onServerData: () => {
-        // An idle server speaks only to say goodbye (57P01) or after a configuration reload (ParameterStatus). Either way it
-        // is cheaper and safer to open a new one than to keep this one's books while nobody uses it.
-        this.#drop(connection);
-        connection.end();
-      },
-      onServerDrain: () => {},
-      onServerClosed: (reason) => {
-        this.#drop(connection);
-        this.#hooks.report('info', 'idle_server_lost', `An idle connection to ${this.key} ended: ${reason}.`);
-      },
-    });
+  #next({ key, connection }: Member): Waiter | undefined {
+    return this.#waiters.first((waiter) => waiter.key === key && this.#isServed(waiter) && waiter.want.suits(connection) !== null);
   }
 
-  #drop(connection: ServerConnection): void {
-    const at = this.#idle.findIndex((entry) => entry.connection === connection);
-    if (at >= 0) this.#idle.splice(at, 1);
-    this.#serveWaiters();
+  /** There is no room for more, and somebody else has been waiting for too long to be overtaken by `next`. */
+  #isOwedToOthers(next: Waiter, now: number): boolean {
+    const due = Math.min(next.since, now - OVERTAKEN_MS);
+    const first = this.#waiters.first((waiter) => this.#isServed(waiter));
+    if (first !== undefined && first.key !== next.key && first.since <= due && this.#room.isFull(now)) return true;
+    return this.#share.isOwedElsewhere(this, due);
   }
 
-  /**
-   * DISCARD ALL as a simple query: that also destroys the unnamed statement, which an extended one would leave
-   * (postgres-session-state.md section 5). Waits for cancels on their way, which could hit the next session's query.
-   */
-  async #reset(connection: ServerConnection, discard: boolean): Promise<boolean> {
-    try {
-      if (connection.cancelsInFlight > 0) await new Promise<void>((resolve) => (connection.onCancelsSettled = resolve));
-      connection.onCancelsSettled = null;
-      if (!discard) return connection.isOpen;
-      const { answer } = connection.exchange(query('DISCARD ALL'), 1, { deadlineMs: RESET_DEADLINE_MS });
-      const [done, ready, more] = await answer;
-      const inStep = done?.type === Server.CommandComplete && ready?.type === Server.ReadyForQuery && more === undefined;
-      return inStep && ready.body[0] === Status.Idle && connection.isOpen;
-    } catch (error) {
+  #dialFor({ want, key }: Waiter, now: number, mayEvict: boolean): boolean {
+    if (!this.#room.mayGrow(now) || (this.#logins.retryAt(key) > now && this.#isAlive(key))) return false;
+    if (this.#room.isFull(now)) {
+      if (!mayEvict) return false;
+      this.evictOldest(this.key);
+    }
+    if (this.#share.reached !== null && !(mayEvict && this.#share.evictOldest(this.key))) return false;
+    this.#logins.begin(want.login, key, want.endpoint);
+    return true;
+  }
+
+  #fill(login: Login, now: number): void {
+    const key = keyOf(login);
+    while (this.#room.isBelowLeast(now) && this.#logins.retryAt(key) <= now) this.#logins.begin(login, key, '');
+  }
+
+  #opened({ key, endpoint, condemned }: Dialling, connection: ServerConnection): void {
+    this.opened++;
+    const member = new Member(connection, key, endpoint, (lost, reason) => this.#lose(lost, reason));
+    this.stock.add(member);
+    if (condemned) {
+      this.#forget(member).end();
+      this.#afterLoss();
+      return;
+    }
+    this.#available(member);
+    this.serve();
+  }
+
+  #loginFailed({ key }: Dialling, error: Error, holdsForAll: boolean): void {
+    // Who may not log in may not wait for what others have logged in with either.
+    const isRefused = error instanceof DialFailure && error.kind === 'authentication';
+    let isAwaited = false;
+    for (const waiter of this.#waiters.list()) {
+      if (waiter.key !== key && !holdsForAll) continue;
+      if (isRefused || !this.#isAlive(waiter.key)) waiter.settle(error);
+      else isAwaited = true;
+    }
+    if (isAwaited)
+      this.#hooks.report('warn', 'server_login_failed', `Pool ${this.key} got no further server connection: ${error.message}.`);
+    this.#afterLoss();
+  }
+
+  /** There is a connection with that key, or one is being opened. */
+  #isAlive(key: string): boolean {
+    return this.#logins.has(key) || this.stock.has(key);
+  }
+
+  /** Connections by key that come by themselves: logins, and those on their way back, if not for too long already. */
+  #comingByKey(now: number): Map<string, number> {
+    const coming = new Map<string, number>();
+    const add = ({ key }: { readonly key: string }): void => void coming.set(key, (coming.get(key) ?? 0) + 1);
+    for (const dialling of this.#logins.all()) add(dialling);
+    for (const member of this.stock.coming()) if (now - member.since < PATIENCE_MS) add(member);
+    return coming;
+  }
+
+  #left({ key }: Waiter): void {
+    if (this.#waiters.first((waiter) => waiter.key === key) === undefined)
+      this.#logins.giveUp((dialling) => dialling.key === key && dialling.endpoint !== '');
+    if (this.#waiters.size === 0) this.#alarm.clear();
+  }
+
+  /** A connection that nobody uses is lost (`reason`), or its server speaks although nobody asks (null). */
+  #lose(member: Member, reason: string | null): void {
+    const { state, connection } = member;
+    if (state === 'active' || state === 'closed') return;
+    this.#forget(member);
+    if (reason === null) connection.end();
+    else {
       connection.destroy();
-      this.#hooks.report(
-        'warn',
-        'reset_failed',
-        `A connection of ${this.key} could not be reset and was closed: ${error instanceof Error ? error.message : String(error)}.`,
-      );
-      return false;
+      this.#hooks.report(...lossEntry(state, this.key, reason));
     }
+    this.#afterLoss();
   }
+
+  #forget(member: Member): ServerConnection {
+    this.stock.enter(member, 'closed');
+    return member.connection;
+  }
+
+  /** There may be room, here or in the pools of the same backend. */
+  #afterLoss(): void {
+    this.serve();
+    this.#share.freed(this);
+  }
+
+  #onAlarm(): void {
+    const now = Date.now();
+    this.#waiters.look(this.#settings, now, (waiter) => {
+      const { wait, size, reserve } = this.#settings;
+      waiter.settle(
+        exhausted({
+          backend: this.backend,
+          pool: this.key,
+          waitedMs: wait * 1000,
+          size: size + reserve,
+          active: this.stock.count('active'),
+          waiting: this.#waiters.size - 1,
+          perBackend: this.used >= size ? null : this.#share.reached,
+          pausedEndpoint: this.#isServed(waiter) ? null : waiter.want.endpoint,
+        }),
+      );
+    });
+    this.serve();
+  }
+
+  /** Sets the alarm for whatever is due next to those who wait. */
+  #arm(now: number): void {
+    const { oldest } = this.#waiters;
+    if (oldest === undefined) {
+      this.#alarm.clear();
+      return;
+    }
+    const { reserve, reserveAfter } = this.#settings;
+    this.#alarm.setFor(this.#waiters.nextLook(this.#settings));
+    const later = [this.#logins.retryAt(oldest.key), ...this.stock.coming().map(({ since }) => since + PATIENCE_MS)];
+    if (reserve > 0) later.push(oldest.since + reserveAfter * 1000);
+    for (const at of later) if (at > now) this.#alarm.setFor(at);
+  }
+}
+
+function lossEntry(state: Member['state'], pool: string, reason: string): ['info' | 'warn', string, string] {
+  if (state === 'resetting') return ['warn', 'reset_failed', `A connection of ${pool} could not be reset and was closed: ${reason}.`];
+  if (state === 'checking')
+    return ['warn', 'check_failed', `A connection of ${pool} did not answer when it was needed and was closed: ${reason}.`];
+  return ['info', 'idle_server_lost', `An idle connection to ${pool} ended: ${reason}.`];
 }

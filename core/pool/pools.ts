@@ -2,17 +2,22 @@
 import { DialFailure, dial, type Login } from '../backend/dial.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
-import type { PoolRow } from '../contract/index.ts';
+import { settings as settingsSchema, type PoolMode, type PoolRow, type Settings } from '../contract/index.ts';
+import { Gate } from './gate.ts';
 import { Pool } from './pool.ts';
+import { Share } from './share.ts';
 import type { Return, Want } from './want.ts';
 
-const IDLE_MS = 600_000;
-const SWEEP_MS = 30_000;
+const SWEEP_MS = 1_000;
 
 /** Settings and report hook of the pools. */
 export interface PoolsOptions {
-  /** Most server connections per pool. */
-  readonly size: number;
+  /** The settings of the moment. Left out: the defaults. */
+  settings?(): Settings['pooling'];
+  /** How the sessions of an endpoint are pooled. Left out: by session. */
+  modeOf?(endpoint: string): PoolMode;
+  /** The logins of all clients that are there, asked for when connections are to be kept open for them (`min`). */
+  present?(): Iterable<Login>;
   /** Asked for the passwords that are not stored here. */
   readonly passwordFile?: PasswordFile | null;
   /** Seconds between keepalive probes of the moment; 0: none. Left out: as `dial` has it. */
@@ -24,39 +29,47 @@ export interface PoolsOptions {
   onDial(backend: string, failure: DialFailure | null, serverVersion: string | null): void;
 }
 
-const noDistribution = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
-
 /** Finds or makes the pool for a login and hands out its connections. */
 export class Pools {
+  readonly gate: Gate;
   readonly #pools = new Map<string, Pool>();
+  /** The pool of a login, so that a statement in transaction mode need not look for it. */
+  readonly #byLogin = new WeakMap<Login, Pool>();
   readonly #owners = new WeakMap<ServerConnection, Pool>();
+  readonly #shares = new Map<string, Share>();
   readonly #options: PoolsOptions;
+  readonly #settings: () => Settings['pooling'];
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: PoolsOptions) {
     this.#options = options;
+    const defaults = settingsSchema.shape.pooling.parse(undefined);
+    this.#settings = () => options.settings?.() ?? defaults;
+    this.gate = new Gate(
+      (endpoint) => this.#heldBy(endpoint),
+      () => {
+        for (const pool of this.#pools.values()) pool.serve();
+      },
+    );
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();
   }
 
   /**
    * At once, or not at all: the idle connection that suits best, the one used last among equals. Null when there is none, when somebody
-   * waits for it already, or when there is something to be done first: then `acquire` it.
+   * waits for it already, when the endpoint is paused, or when there is something to be done first: then `acquire` it.
    */
   take(want: Want): ServerConnection | null {
-    return this.#pool(want.login).take(want);
+    return this.#pool(want).take(want);
   }
 
-  /** A logged-in connection. Rejects with `DialFailure`, `PoolExhausted`, or the signal's reason. */
+  /** A logged-in connection. Rejects with `DialFailure`, `PoolExhausted`, or the signal's reason, at once when that aborts. */
   async acquire(want: Want, signal: AbortSignal): Promise<ServerConnection> {
-    const pool = this.#pool(want.login);
+    const pool = this.#pool(want);
     try {
-      const connection = await pool.acquire(want, signal);
-      this.#owners.set(connection, pool);
-      return connection;
+      return await pool.acquire(want, signal);
     } catch (error) {
-      // Clients choose the names of databases and roles: pools for those that the server does not know must not pile up.
-      if (pool.opened === 0 && pool.isUnused) this.#pools.delete(pool.key);
+      this.#dropUnused(pool);
       throw error;
     }
   }
@@ -76,46 +89,76 @@ export class Pools {
   }
 
   rows(): PoolRow[] {
+    const { size } = this.#settings();
     return [...this.#pools.values()].map((pool) => ({
       key: pool.key,
       backend: pool.backend,
       database: pool.database,
       role: pool.role,
-      mode: 'session' as const,
-      size: pool.size,
-      active: pool.active.size,
-      idle: pool.idle,
-      resetting: pool.resetting,
+      mode: this.#modeOf(pool),
+      size,
+      active: pool.stock.count('active'),
+      idle: pool.stock.count('idle'),
+      resetting: pool.stock.count('resetting'),
       connecting: pool.connecting,
       waiting: pool.waiting,
       maxWaitMs: pool.maxWaitMs,
       opened: pool.opened,
       reused: pool.reused,
-      checking: 0,
-      cancelling: 0,
-      assignments: pool.opened + pool.reused,
-      wait: noDistribution,
-      failure: null,
+      checking: pool.stock.count('checking'),
+      cancelling: pool.stock.count('cancelling'),
+      assignments: pool.assignments,
+      wait: pool.waits.snapshot(),
+      failure: pool.failure?.message ?? null,
     }));
+  }
+
+  /** RECONNECT: server connections that the endpoint's sessions may get are replaced as they are given back, idle ones now. */
+  reconnect(endpoint: string): void {
+    for (const pool of this.#pools.values()) if (pool.endpoints.has(endpoint)) pool.renew();
+  }
+
+  /** KILL, behind the end of the endpoint's sessions: closes the connections it had last, and keeps it paused. */
+  kill(endpoint: string): void {
+    this.gate.hold(endpoint);
+    for (const pool of this.#pools.values()) pool.renew(endpoint);
+  }
+
+  /** A backend was asked, and answers: nobody needs to be told of its last failure any more. */
+  answered(backend: string): void {
+    for (const pool of this.#pools.values()) if (pool.backend === backend) pool.forgive();
   }
 
   /** Closes idle connections of a backend, e.g. when its endpoint is removed. */
   forget(backend: string): void {
-    for (const pool of this.#pools.values()) if (pool.backend === backend) pool.sweep(-1);
+    for (const pool of this.#pools.values()) if (pool.backend === backend) pool.closeIdle();
   }
 
   close(): void {
     clearInterval(this.#sweeper);
+    this.gate.close();
     for (const pool of this.#pools.values()) pool.close();
   }
 
-  #pool(login: Login): Pool {
-    const id = { backend: login.backend.id, database: login.database, role: login.role };
-    const key = `${id.backend}/${id.database}/${id.role}`;
+  #pool(want: Want): Pool {
+    const known = this.#byLogin.get(want.login);
+    if (known !== undefined && !known.isClosed) return known;
+    const pool = this.#poolFor(want.login);
+    pool.endpoints.add(want.endpoint);
+    this.#byLogin.set(want.login, pool);
+    return pool;
+  }
+
+  #poolFor({ backend, database, role }: Login): Pool {
+    const key = `${backend.id}/${database}/${role}`;
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      pool = new Pool(id, this.#options.size, {
-        dial: (request, signal) => this.#dial(request, signal),
+      pool = new Pool({ backend: backend.id, database, role }, this.#share(backend.id), {
+        settings: this.#settings,
+        dial: (login, signal) => this.#dial(login, signal),
+        isPaused: (endpoint) => this.gate.isPaused(endpoint),
+        onReleased: (endpoint) => this.gate.released(endpoint),
+        onReset: (connection) => this.#options.onReset?.(connection),
         report: (level, code, message) => this.#options.report(level, code, message),
       });
       this.#pools.set(key, pool);
@@ -123,19 +166,58 @@ export class Pools {
     return pool;
   }
 
+  #share(backend: string): Share {
+    let share = this.#shares.get(backend);
+    if (share === undefined) this.#shares.set(backend, (share = new Share(() => this.#settings().perBackend)));
+    return share;
+  }
+
+  /** Clients choose the names of databases and roles: pools for those that the server does not know must not pile up. */
+  #dropUnused(pool: Pool): void {
+    if (pool.opened > 0 || !pool.isUnused || pool.failure !== null) return;
+    pool.close();
+    this.#pools.delete(pool.key);
+    if (this.#shares.get(pool.backend)?.isEmpty === true) this.#shares.delete(pool.backend);
+  }
+
   async #dial(login: Login, signal: AbortSignal): Promise<ServerConnection> {
+    const { id } = login.backend;
     try {
       const connection = await dial(login, { signal, passwordFile: this.#options.passwordFile ?? null });
       if (this.#options.keepalive !== undefined) connection.keepAlive(this.#options.keepalive());
-      this.#options.onDial(login.backend.id, null, connection.parameters.get('server_version') ?? null);
+      const pool = this.#pools.get(`${id}/${login.database}/${login.role}`);
+      if (pool !== undefined) this.#owners.set(connection, pool);
+      this.#options.onDial(id, null, connection.parameters.get('server_version') ?? null);
       return connection;
     } catch (error) {
-      if (error instanceof DialFailure && error.kind !== 'aborted') this.#options.onDial(login.backend.id, error, null);
+      if (error instanceof DialFailure && error.kind !== 'aborted') this.#options.onDial(id, error, null);
       throw error;
     }
   }
 
+  /** Transaction mode, if any of its endpoints is in that. */
+  #modeOf({ endpoints }: Pool): PoolMode {
+    for (const endpoint of endpoints) if (this.#options.modeOf?.(endpoint) === 'transaction') return 'transaction';
+    return 'session';
+  }
+
+  #heldBy(endpoint: string): number {
+    let held = 0;
+    for (const pool of this.#pools.values()) {
+      for (const member of pool.stock.all()) if (member.state === 'active' && member.endpoint === endpoint) held++;
+    }
+    return held;
+  }
+
   #sweep(): void {
-    for (const pool of this.#pools.values()) pool.sweep(IDLE_MS);
+    const now = Date.now();
+    const present = new Map<string, Login>();
+    if (this.#settings().min > 0) {
+      for (const login of this.#options.present?.() ?? []) present.set(`${login.backend.id}/${login.database}/${login.role}`, login);
+    }
+    for (const pool of this.#pools.values()) {
+      pool.sweep(present.get(pool.key) ?? null, now);
+      this.#dropUnused(pool);
+    }
   }
 }

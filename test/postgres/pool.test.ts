@@ -97,14 +97,25 @@ describe('a server connection that is handed on', () => {
     await leave(next, yard());
   });
 
-  it('is not one that was left in a transaction', async () => {
+  it('has nothing left of a transaction that its client abandoned', async () => {
     const first = await start(yard(), { application_name: 'open' });
-    const pid = rows(await first.query('select pg_backend_pid()'))[0]?.[0];
-    await first.query('begin');
+    await first.query('begin; create table abandoned ()');
     await leave(first, yard());
     const next = await start(yard(), { application_name: 'open' });
-    expect(rows(await next.query('select pg_backend_pid()'))[0]?.[0]).not.toBe(pid);
+    expect(rows(await next.query("select to_regclass('abandoned') is null, now() = statement_timestamp()"))).toEqual([['t', 't']]);
     await leave(next, yard());
+  });
+
+  it('is a new one after a transaction that its client abandoned, where that is asked for', async () => {
+    const at = await startYard({ endpoints: { 'ep-a': cluster().url() }, options: { settings: { pooling: { abandoned: 'close' } } } });
+    onTestFinished(() => at.stop());
+    const first = await start(at);
+    const pid = rows(await first.query('select pg_backend_pid()'))[0]?.[0];
+    await first.query('begin');
+    await leave(first, at);
+    const next = await start(at);
+    expect(rows(await next.query('select pg_backend_pid()'))[0]?.[0]).not.toBe(pid);
+    await leave(next, at);
   });
 });
 
@@ -156,7 +167,9 @@ describe('a full pool', () => {
       }),
     );
     expect(answers.map(({ C }) => C)).toEqual(Array.from({ length: 5 }, () => '08001'));
-    await expect.poll(async () => (await at.snapshot()).pools).toEqual([]);
+    expect((await at.snapshot()).pools).toMatchObject([{ failure: expect.stringContaining('127.0.0.1:1') as string, waiting: 0 }]);
+    // It is forgotten with its failure.
+    await expect.poll(async () => (await at.snapshot()).pools, { timeout: 20_000 }).toEqual([]);
   });
 });
 

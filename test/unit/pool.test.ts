@@ -1,77 +1,8 @@
-import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { NO_CREDENTIAL } from '../../core/backend/credential.ts';
-import { startupKey, type Login } from '../../core/backend/dial.ts';
-import { ServerConnection } from '../../core/backend/server-connection.ts';
-import { Pool, PoolExhausted } from '../../core/pool/pool.ts';
+import { PoolExhausted } from '../../core/pool/pool.ts';
 import { cleanWant } from '../../core/pool/want.ts';
-import { PREFER_TLS, type BackendTls } from '../../core/tls/backend-tls.ts';
-
-/** A socket that nothing is connected to; what is written is kept, what the server says is emitted. */
-class FakeSocket extends EventEmitter {
-  readonly written: Buffer[] = [];
-  destroyed = false;
-  write(bytes: Buffer): boolean {
-    this.written.push(bytes);
-    return true;
-  }
-  resume(): this {
-    return this;
-  }
-  end(bytes?: Buffer): void {
-    if (bytes !== undefined) this.written.push(bytes);
-  }
-  destroy(): void {
-    this.destroyed = true;
-  }
-}
-
-const ready = Buffer.from('Z\0\0\0\x05I');
-const discarded = Buffer.concat([Buffer.from('C\0\0\0\x10DISCARD ALL\0'), ready]);
-
-function login(application = 'a', tls: BackendTls = PREFER_TLS): Login {
-  return {
-    backend: { id: 'h:1', connect: { host: 'h', port: 1 } },
-    tls,
-    database: 'd',
-    role: 'r',
-    credential: NO_CREDENTIAL,
-    startup: new Map([['application_name', application]]),
-  };
-}
-
-/** A pool of fake connections; `sockets` in the order in which they were opened. */
-function makePool(size: number): { pool: Pool; sockets: FakeSocket[]; reports: string[] } {
-  const sockets: FakeSocket[] = [];
-  const reports: string[] = [];
-  const pool = new Pool({ backend: 'h:1', database: 'd', role: 'r' }, size, {
-    dial: (request) => {
-      const socket = new FakeSocket();
-      sockets.push(socket);
-      const { backend, tls, database, role, startup } = request;
-      return Promise.resolve(
-        // The pool needs of a socket only what the fake has.
-        new ServerConnection(
-          { socket: socket as unknown as Socket, tls: null },
-          {
-            backend,
-            tls,
-            database,
-            role,
-            startupKey: startupKey(startup),
-            pid: sockets.length,
-            secret: Buffer.alloc(4),
-            parameters: new Map(),
-            rest: Buffer.alloc(0),
-          },
-        ),
-      );
-    },
-    report: (_level, code) => reports.push(code),
-  });
-  return { pool, sockets, reports };
-}
+import { PREFER_TLS } from '../../core/tls/backend-tls.ts';
+import { discarded, loginOf as login, makePool, ready } from '../support/pool-rig.ts';
 
 const signal = new AbortController().signal;
 
@@ -80,7 +11,7 @@ describe('a pool', () => {
   afterEach(() => vi.useRealTimers());
 
   it('tells a session that waited in vain how long, for what, and what to do', async () => {
-    const { pool } = makePool(1);
+    const { pool, figures } = makePool({ size: 1 });
     await pool.acquire(cleanWant(login(), 'ep-a'), signal);
     const waiting = pool.acquire(cleanWant(login(), 'ep-a'), signal).catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(120_000);
@@ -88,18 +19,18 @@ describe('a pool', () => {
     expect(error).toBeInstanceOf(PoolExhausted);
     expect(String(error)).toContain('no server connection to h:1 became free within 120 s: all 1 of pool h:1/d/r are in use');
     expect((error as PoolExhausted).hint).toContain('--pool-size');
-    expect(pool.waiting).toBe(0);
+    expect(figures().waiting).toBe(0);
   });
 
   it('hands out the connection that is being reset rather than opening another', async () => {
-    const { pool, sockets } = makePool(5);
+    const { pool, sockets, figures } = makePool({ size: 5 });
     const first = await pool.acquire(cleanWant(login(), 'ep-a'), signal);
     pool.release(first, 'reset');
     const second = pool.acquire(cleanWant(login(), 'ep-a'), signal);
     expect(sockets.length).toBe(1);
     sockets[0]?.emit('data', discarded);
     expect(await second).toBe(first);
-    expect(pool).toMatchObject({ opened: 1, reused: 1, resetting: 0, waiting: 0 });
+    expect(figures()).toMatchObject({ opened: 1, reused: 1, resetting: 0, waiting: 0 });
   });
 
   it.each([
@@ -108,58 +39,57 @@ describe('a pool', () => {
     ['its goodbye', Buffer.from('E\0\0\0\x0dSFATAL\0\0')],
     ['a notice', Buffer.from('N\0\0\0\x05\0')],
   ])('hands nobody a connection whose server says %s behind the reset', async (_, more) => {
-    const { pool, sockets } = makePool(5);
+    const { pool, sockets, figures } = makePool({ size: 5 });
     pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
     sockets[0]?.emit('data', Buffer.concat([discarded, more]));
-    await vi.waitFor(() => expect(pool.resetting).toBe(0));
+    await vi.waitFor(() => expect(figures().resetting).toBe(0));
     await pool.acquire(cleanWant(login(), 'ep-a'), signal);
-    expect(pool).toMatchObject({ opened: 2, reused: 0, idle: 0 });
+    expect(figures()).toMatchObject({ opened: 2, reused: 0, idle: 0 });
   });
 
   it('hands nobody a connection whose server answers the reset with something else', async () => {
-    const { pool, sockets } = makePool(5);
+    const { pool, sockets, figures } = makePool({ size: 5 });
     pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
     sockets[0]?.emit('data', ready);
-    await vi.waitFor(() => expect(pool.resetting).toBe(0));
+    await vi.waitFor(() => expect(figures().resetting).toBe(0));
     await pool.acquire(cleanWant(login(), 'ep-a'), signal);
-    expect(pool).toMatchObject({ opened: 2, reused: 0, idle: 0 });
+    expect(figures()).toMatchObject({ opened: 2, reused: 0, idle: 0 });
   });
 
   it('hands nobody a connection that is encrypted in another way than asked for', async () => {
-    const { pool, sockets } = makePool(5);
+    const { pool, sockets, figures } = makePool({ size: 5 });
     pool.release(await pool.acquire(cleanWant(login('a', PREFER_TLS), 'ep-a'), signal), 'reset');
     sockets[0]?.emit('data', discarded);
-    await vi.waitFor(() => expect(pool.idle).toBe(1));
+    await vi.waitFor(() => expect(figures().idle).toBe(1));
     await pool.acquire(cleanWant(login('a', { ...PREFER_TLS, mode: 'verify-full', rootCert: '/root.pem' }), 'ep-a'), signal);
     expect(sockets.length).toBe(2);
     await pool.acquire(cleanWant(login('a', { ...PREFER_TLS }), 'ep-a'), signal);
-    expect(pool).toMatchObject({ opened: 2, reused: 1 });
+    expect(figures()).toMatchObject({ opened: 2, reused: 1 });
   });
 
   it('opens another when the reset takes long', async () => {
-    const { pool, sockets } = makePool(5);
+    const { pool, sockets, figures } = makePool({ size: 5 });
     pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
     const second = pool.acquire(cleanWant(login(), 'ep-a'), signal);
     await vi.advanceTimersByTimeAsync(250);
     await second;
     expect(sockets.length).toBe(2);
-    expect(pool).toMatchObject({ active: { size: 1 }, connecting: 0, waiting: 0, resetting: 1 });
+    expect(figures()).toMatchObject({ active: 1, connecting: 0, waiting: 0, resetting: 1 });
   });
 
   it('opens one each for as many as come while one is being reset', async () => {
-    const { pool, sockets } = makePool(5);
+    const { pool, sockets } = makePool({ size: 5 });
     pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
-    const waiting = pool.acquire(cleanWant(login(), 'ep-a'), signal);
-    const others = [pool.acquire(cleanWant(login(), 'ep-a'), signal), pool.acquire(cleanWant(login('b'), 'ep-a'), signal)];
-    await Promise.all(others);
+    const asked = [login(), login(), login('b')].map((each) => pool.acquire(cleanWant(each, 'ep-a'), signal));
+    await Promise.all([asked[0], asked[2]]);
     expect(sockets.length).toBe(3);
     sockets[0]?.emit('data', discarded);
-    await waiting;
+    await asked[1];
     expect(sockets.length).toBe(3);
   });
 
   it('closes a connection whose reset failed or got no answer, and serves who waits', async () => {
-    const { pool, sockets, reports } = makePool(1);
+    const { pool, sockets, reports, figures } = makePool({ size: 1 });
     pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
     const second = pool.acquire(cleanWant(login(), 'ep-a'), signal);
     await vi.advanceTimersByTimeAsync(5_000);
@@ -171,11 +101,11 @@ describe('a pool', () => {
     sockets[1]?.emit('data', Buffer.concat([Buffer.from('E\0\0\0\x05\0'), ready]));
     await third;
     expect(sockets.length).toBe(3);
-    expect(pool).toMatchObject({ resetting: 0, idle: 0 });
+    expect(figures()).toMatchObject({ resetting: 0, idle: 0 });
   });
 
   it('waits with the reset for a cancel on its way', async () => {
-    const { pool, sockets } = makePool(1);
+    const { pool, sockets } = makePool({ size: 1 });
     const connection = await pool.acquire(cleanWant(login(), 'ep-a'), signal);
     connection.cancelsInFlight = 1;
     pool.release(connection, 'reset');
@@ -188,7 +118,7 @@ describe('a pool', () => {
   });
 
   it('forgets a session that stops waiting, and gives its turn to the next', async () => {
-    const { pool, sockets } = makePool(1);
+    const { pool, sockets } = makePool({ size: 1 });
     const first = await pool.acquire(cleanWant(login(), 'ep-a'), signal);
     const leaver = new AbortController();
     const left = pool.acquire(cleanWant(login(), 'ep-a'), leaver.signal).catch((error: unknown) => error);
@@ -203,13 +133,13 @@ describe('a pool', () => {
   });
 
   it('keeps nothing that talks while nobody uses it', async () => {
-    const { pool, sockets } = makePool(2);
+    const { pool, sockets, figures } = makePool({ size: 2 });
     pool.release(await pool.acquire(cleanWant(login(), 'ep-a'), signal), 'reset');
     sockets[0]?.emit('data', discarded);
     await vi.advanceTimersByTimeAsync(0);
-    expect(pool.idle).toBe(1);
+    expect(figures().idle).toBe(1);
     sockets[0]?.emit('data', Buffer.from('N\0\0\0\x05\0'));
-    expect(pool.idle).toBe(0);
+    expect(figures().idle).toBe(0);
     expect(pool.isUnused).toBe(true);
   });
 });
