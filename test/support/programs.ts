@@ -21,7 +21,7 @@ export interface ProgramOptions {
 }
 
 /** The programs that tests use. */
-export type ProgramName = 'psql' | 'pgbench' | 'pg_isready' | 'pg_receivewal' | 'pg_recvlogical' | 'pg_basebackup' | 'openssl';
+export type ProgramName = 'psql' | 'pgbench' | 'pg_isready' | 'pg_receivewal' | 'pg_recvlogical' | 'pg_basebackup' | 'openssl' | 'promtool';
 
 /** Full path of a client program on PATH or in Debian's /usr/lib/postgresql/<newest>/bin; null when there is none. */
 export function findProgram(name: ProgramName): string | null {
@@ -33,7 +33,8 @@ export function findProgram(name: ProgramName): string | null {
 /** A suite that needs a client program; where there is none it is skipped, and the output says so and why. */
 export function describeWithProgram(name: ProgramName, title: string, suite: (program: string) => void): void {
   const program = findProgram(name);
-  const missing = `this machine has no ${name} (Debian: apt-get install ${name === 'openssl' ? name : 'postgresql-client postgresql-contrib'})`;
+  const packages = name === 'openssl' ? name : name === 'promtool' ? 'prometheus' : 'postgresql-client postgresql-contrib';
+  const missing = `this machine has no ${name} (Debian: apt-get install ${packages})`;
   if (program === null) process.stderr.write(`\n*** SKIPPED: ${title}: ${missing} ***\n`);
   describe.skipIf(program === null)(`${title}${program === null ? ` (SKIPPED: ${missing})` : ''}`, () => {
     suite(program ?? name);
