@@ -220,7 +220,8 @@ export class StatementNames {
     this.#pending.push({ kind: 'own unnamed', number: this.#pendingUnnamed });
     const { unnamedParse } = this.#journal;
     if (unnamedParse === null) this.#send(Expected.OwnClose, close('S', ''));
-    else this.#sendParse(unnamedParse);
+    // Copied: the journal may be told of the next one before this is written.
+    else this.#sendParse(Buffer.from(unnamedParse));
     return true;
   }
 
