@@ -1,6 +1,7 @@
 /** What profile `observe` has found: which statements would have broken behind a pooler in transaction mode, how, and what to write instead. */
-import type { ObservationRow, PinRow } from '../contract/index.ts';
+import type { ObservationRow } from '../contract/index.ts';
 import type { CarriedState } from '../state/carried.ts';
+import type { StatePin } from '../state/pins.ts';
 
 const KEPT = 1_000;
 
@@ -51,7 +52,7 @@ export class Observations {
   #sorted: ObservationRow[] | null = null;
 
   /** What is in `now` and was not in `before`, and what pins. */
-  note(who: Observed, before: CarriedState, now: CarriedState, pins: readonly PinRow[], statement: string | null): void {
+  note(who: Observed, before: CarriedState, now: CarriedState, pins: readonly StatePin[], statement: string | null): void {
     for (const pin of pins) this.#add(who, pin.code, pin.reason, statement);
     if (now.role !== before.role) this.#add(who, 'role', null, statement);
     if (differs(before.settings, now.settings)) this.#add(who, 'setting', null, statement);

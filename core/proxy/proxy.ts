@@ -280,7 +280,8 @@ export class Proxy {
     place.session = session;
     // Without a server there is nothing to cancel but the wait for one.
     this.#keys.assign(key.pid, {
-      cancel: () => (session.assignments > 0 ? session.forwarder.cancel() : waiting.abort(cancelledInQueue())),
+      cancel: () =>
+        session.assignments > 0 || session.forwarder.isDetached ? session.forwarder.cancel() : waiting.abort(cancelledInQueue()),
     });
     this.sessions.set(session.id, session);
     if (rest.length > 0) session.forwarder.request.push(rest);

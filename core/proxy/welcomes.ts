@@ -12,17 +12,27 @@ export class Welcomes {
 
   /** The reported parameters; null: this login has to be tried first. */
   get(login: Login): ReadonlyMap<string, string> | null {
-    return this.#known.get(loginKey(login)) ?? null;
+    const application = login.startup.get('application_name') ?? '';
+    const known = PLAIN.test(application) ? this.#known.get(keyOf(login)) : undefined;
+    return known === undefined ? null : new Map([...known, ['application_name', application]]);
   }
 
   /** A server has accepted the login and reported these. */
   learn(login: Login, parameters: ReadonlyMap<string, string>): void {
-    this.#known.set(loginKey(login), new Map(parameters));
+    this.#known.set(keyOf(login), new Map(parameters));
     if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value ?? '');
   }
 
   /** A server did not accept it any more, or was not there: the next client is to hear that at its login. */
   forget(login: Login): void {
-    this.#known.delete(loginKey(login));
+    this.#known.delete(keyOf(login));
   }
+}
+
+/** A server reports any other name in words of its own. */
+const PLAIN = /^[ -~]{0,63}$/;
+
+/** What a client calls itself changes nothing else of what it is told. */
+function keyOf(login: Login): string {
+  return loginKey({ ...login, startup: new Map([...login.startup].filter(([name]) => name !== 'application_name')) });
 }

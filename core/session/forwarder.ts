@@ -235,6 +235,7 @@ export class Forwarder implements ServerOwner {
     // A client that reads slowly may have left it paused.
     server?.resumeReading();
     this.#server = null;
+    this.link.names?.detached();
     this.#detached = true;
     this.link.suspended = true;
     this.#onDeparture = null;
@@ -349,6 +350,7 @@ export class Forwarder implements ServerOwner {
       this.#server?.destroy(`the server broke the protocol: ${error instanceof Error ? error.message : String(error)}`);
     }
     if (this.#ended) return;
+    if (this.request.isWaiting) this.#pump();
     if (this.link.expected.inDoubt) this.#probe();
     if (this.#onSafe !== null) this.#checkSafe();
     if (this.#departing) this.#depart();
@@ -379,6 +381,7 @@ export class Forwarder implements ServerOwner {
 
   #own(server: ServerConnection): void {
     this.#server = server;
+    this.link.names?.attached(server);
     this.response.changeServer(server.pid);
     server.setOwner(this);
   }
@@ -522,6 +525,7 @@ export class Forwarder implements ServerOwner {
     this.#onDeparture = null;
     this.#onServerLost = null;
     this.#server = null;
+    this.link.names?.release();
     server?.setOwner(null);
     this.#onSafe = null;
     this.link.armed = false;

@@ -21,6 +21,15 @@ export interface UnnamedStatement {
   readonly effects: number;
 }
 
+/** Kinds of statements in which nothing is looked up or folded by their Parse. */
+const MEANS_ALWAYS_THE_SAME = new Set(
+  'SET RESET SHOW DISCARD BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE LISTEN UNLISTEN NOTIFY DEALLOCATE CLOSE FETCH MOVE LOAD'.split(
+    ' ',
+  ),
+);
+/** A `SessionJournal.unnamedKey` for any settings. */
+export const ALWAYS = '*';
+
 /** See the head of this file. One per session, for its whole life. */
 export class SessionJournal {
   /** First keyword of the last statement; empty before the first. */
@@ -41,6 +50,11 @@ export class SessionJournal {
   unnamedTooLarge = 0;
   /** How closely statements are looked at for what they may do to the session; null: not at all (session mode). */
   watch: 'strict' | 'compatible' | null = null;
+  /** Called when a statement passes that may change a setting, be it only for the transaction. */
+  onSettings: (() => void) | null = null;
+  /** Identity of the settings that a Parse depends on; null: not known for certain. And that of the unnamed statement's Parse. */
+  parseKey: string | null = null;
+  unnamedKey: string | null = null;
   /** The client's statements stand on the server under their own names: making and closing them changes the session's state. */
   ownNames = false;
   /** The statement to which the effects since `takeEffects` are due, its constants left out. */
@@ -188,6 +202,7 @@ export class SessionJournal {
     let effects = effectsOf(bytes, start, end, this.watch ?? 'strict');
     if (!complete) effects |= Effect.State | Effect.Settings;
     if ((effects & Effect.State) !== 0) this.suspect = digest(bytes, start, end);
+    if ((effects & Effect.Settings) !== 0) this.onSettings?.();
     return effects;
   }
 
@@ -219,6 +234,7 @@ export class SessionJournal {
     if (this.#unnamed === null || this.#unnamed.length < length)
       this.#unnamed = Buffer.allocUnsafeSlow(Math.max(256, 2 ** Math.ceil(Math.log2(length))));
     this.#unnamedLength = bytes.copy(this.#unnamed, 0, start, end);
+    this.unnamedKey = MEANS_ALWAYS_THE_SAME.has(this.kind) ? ALWAYS : this.parseKey;
   }
 
   #learnNames(sql: string, statement: string | null): void {

@@ -4,7 +4,7 @@
  * after a statement that may have changed it, the server is asked at the safe point, behind the client's back; what cannot be carried
  * pins.
  */
-import { DialFailure } from '../backend/dial.ts';
+import { DialFailure, startupKey } from '../backend/dial.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { Login } from '../backend/login.ts';
 import type { PinRow, PoolMode, PoolProfile, Settings } from '../contract/index.ts';
@@ -14,14 +14,18 @@ import { Effect } from '../sql/effects.ts';
 import { carriedFrom, cleanState, type CarriedState } from '../state/carried.ts';
 import { applyChange, changeCost } from '../state/change.ts';
 import { look } from '../state/look.ts';
-import { pinsIn } from '../state/pins.ts';
+import { parseSettingsOf } from '../state/parse-settings.ts';
+import { pinsIn, type StatePin } from '../state/pins.ts';
 import { rebase } from '../state/rebase.ts';
 import type { SessionStateCapture } from '../state/state.ts';
 import { Server, Status } from '../wire/codes.ts';
 import { frame, query } from '../wire/messages.ts';
 import type { Forwarder, ForwarderEnd, Lessee } from './forwarder.ts';
 import { leaseFailure } from './lease-failure.ts';
+import { ALWAYS } from './journal.ts';
 import type { ServerStates } from './server-states.ts';
+import { StatementNames } from './statements/names.ts';
+import type { SharedStatements } from './statements/shared.ts';
 
 /** The session of a lease, as far as it concerns the lease. */
 export interface LeasedSession {
@@ -36,14 +40,33 @@ export interface LeasedSession {
   waitMs: number;
 }
 
+const TIES: Readonly<Record<string, StatePin>> = {
+  prepared_statement: {
+    code: 'prepared_statement',
+    reason: 'it has prepared a statement while settings that decide its meaning were changing, or one that is too large',
+    endsWhen: 'the statement is closed, or DISCARD ALL',
+  },
+  large_unnamed_statement: {
+    code: 'unnamed_statement',
+    reason: 'its unnamed statement is too large to be kept',
+    endsWhen: 'its next statement',
+  },
+  unnamed_statement: {
+    code: 'unnamed_statement',
+    reason: 'its unnamed statement was parsed under other settings than it has now',
+    endsWhen: 'its next statement',
+  },
+};
+
 /** What leases have in common. */
 export interface LeaseHost {
   readonly pools: Pools;
   readonly states: ServerStates;
+  readonly statements: SharedStatements;
   /** What becomes of a transaction whose client is gone. */
   abandoned(): Settings['pooling']['abandoned'];
   /** The window's report of profile `observe`: what the session would have lost. */
-  observed(session: LeasedSession, before: CarriedState, now: CarriedState, pins: readonly PinRow[], statement: string | null): void;
+  observed(session: LeasedSession, before: CarriedState, now: CarriedState, pins: readonly StatePin[], statement: string | null): void;
   /** A login failed that was not the client's first. */
   loginFailed(login: Login): void;
   report(level: 'info' | 'warn', code: string, message: string, sessionId: number): void;
@@ -74,6 +97,9 @@ export class Lease implements Lessee {
   #profile: PoolProfile = 'strict';
   /** What the session has set, as of its last safe point. */
   #state: CarriedState = cleanState;
+  /** What the last look found that pins, and what statements of the protocol do besides. */
+  #found: readonly StatePin[] = [];
+  #ties = '';
   /** `#state` and `pins` are what the server would say. */
   #isKnown = true;
   /** A transfer wants it attached. */
@@ -123,11 +149,20 @@ export class Lease implements Lessee {
       this.#mode = mode;
       return;
     }
-    const { journal } = forwarder;
-    // What it has done so far has not been watched.
-    if (this.#mode === 'session' && forwarder.server !== null) this.#isKnown = false;
+    const { journal, link } = forwarder;
     this.#mode = mode;
     journal.watch = profile === 'compatible' ? 'compatible' : 'strict';
+    if (link.names === null) {
+      link.names = new StatementNames(this.#host.statements, link.expected, journal, { uncarried: () => {} });
+      if (forwarder.server !== null) {
+        // What it has done so far has not been watched, and its statements stand under its own names.
+        this.#isKnown = false;
+        this.#own(link.names);
+        link.names.attached(forwarder.server);
+      }
+      journal.onSettings = () => this.#unsettle();
+      this.#settle();
+    }
     forwarder.lease(this);
     forwarder.checkBoundary();
   }
@@ -141,9 +176,45 @@ export class Lease implements Lessee {
 
   boundary(): void {
     if (this.#mode === 'session') return;
-    const effects = this.#session.forwarder.journal.takeEffects();
-    if (!this.#isKnown || (effects & LOOK) !== 0) void this.#look();
-    else if (this.pins.length === 0 && !this.#isHeld) this.#giveBack();
+    const { journal } = this.#session.forwarder;
+    const effects = journal.takeEffects();
+    if (!this.#isKnown || (effects & LOOK) !== 0) {
+      void this.#look();
+      return;
+    }
+    if (journal.parseKey === null) this.#settle();
+    if (this.#ties !== this.#tiesNow()) this.#pin(this.#found);
+    if (this.pins.length === 0 && !this.#isHeld) this.#giveBack();
+  }
+
+  /** The settings that a Parse depends on may be others now, until the next safe point. */
+  #unsettle(): void {
+    const { journal, link } = this.#session.forwarder;
+    journal.parseKey = null;
+    link.names?.uncertain();
+  }
+
+  /** They are those of the state. */
+  #settle(): void {
+    const { journal, link } = this.#session.forwarder;
+    const key = `${startupKey(this.#session.place.login.startup)} ${JSON.stringify([...parseSettingsOf(this.#state.settings, this.#state.role)])}`;
+    journal.parseKey = key;
+    if (link.names !== null) link.names.parseKey = key;
+  }
+
+  /** Statements that only this server connection has as they were meant. */
+  #tiesNow(): string {
+    const { journal, link } = this.#session.forwarder;
+    if ((link.names?.privateCount ?? 0) > 0) return 'prepared_statement';
+    if (journal.unnamedTooLarge > 0) return 'large_unnamed_statement';
+    return journal.unnamedParse !== null && journal.unnamedKey !== ALWAYS && journal.unnamedKey !== journal.parseKey
+      ? 'unnamed_statement'
+      : '';
+  }
+
+  #own(names: StatementNames): void {
+    names.isNative = true;
+    this.#session.forwarder.journal.ownNames = true;
   }
 
   wanted(): void {
@@ -367,19 +438,23 @@ export class Lease implements Lessee {
     const { journal } = this.#session.forwarder;
     const state = carriedFrom(capture, baseline, { isNative: journal.ownNames, previous: this.#state });
     this.#isKnown = true;
-    this.#pin(pinsIn(capture, baseline));
+    const found = pinsIn(capture, baseline);
     if (this.#profile === 'observe') {
       // What it would have lost, or left to others: what is new since its last look.
-      this.#host.observed(this.#session, this.#state, state, this.pins, journal.suspect);
-      this.pins = [];
+      this.#host.observed(this.#session, this.#state, state, found, journal.suspect);
     }
     this.#state = state;
+    this.#settle();
+    this.#pin(this.#profile === 'observe' ? [] : found);
   }
 
-  #pin(found: readonly { code: string; reason: string; endsWhen: string }[]): void {
+  #pin(found: readonly StatePin[]): void {
     const statement = this.#session.forwarder.journal.suspect;
     const now = Date.now();
-    this.pins = found.map((pin) => {
+    this.#found = found;
+    this.#ties = this.#tiesNow();
+    const tie = TIES[this.#ties];
+    this.pins = [...found, ...(tie === undefined ? [] : [tie])].map((pin) => {
       const before = this.pins.find(({ code, reason }) => code === pin.code && reason === pin.reason);
       return before ?? { ...pin, since: now, statement };
     });

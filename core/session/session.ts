@@ -136,7 +136,7 @@ export class Session {
     if (forwarder.isEnded) return 'closing';
     if (forwarder.link.suspended && this.transfer !== null) return 'migrating';
     if (forwarder.isDeparting) return 'closing';
-    if (forwarder.server === null) return forwarder.isDetached && !forwarder.hasInput ? 'idle' : 'waiting';
+    if (forwarder.server === null && (forwarder.hasInput || !forwarder.isDetached)) return 'waiting';
     if (forwarder.link.expected.outstanding > 0 || forwarder.link.expected.cycleOpen) return 'active';
     if (forwarder.link.status === Status.InTransaction) return 'idle in transaction';
     if (forwarder.link.status === Status.Failed) return 'idle in transaction (aborted)';

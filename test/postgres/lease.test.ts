@@ -85,7 +85,8 @@ describe('transaction mode', () => {
 
   it('answers a cancel in the queue itself, and goes on', async () => {
     const yard = await yardWith({ size: 1 });
-    const busy = await connect(yard);
+    const { client: busy } = await WireClient.start(yard.port);
+    onTestFinished(() => busy.destroy());
     await busy.query('begin');
     const { client, greeting } = await WireClient.start(yard.port);
     onTestFinished(() => client.destroy());
@@ -113,9 +114,10 @@ describe('transaction mode', () => {
     client.write(message('Q', Buffer.from('select pg_sleep(60)\0')));
     await expect.poll(async () => (await yard.sessions())[0]?.state).toBe('active');
     client.destroy();
-    const next = await connect(yard);
-    expect([[await pid(next)]]).toEqual(own);
-    expect(await one(next, 'select count(*) from left_open')).toBe('0');
+    const { client: next } = await WireClient.start(yard.port);
+    onTestFinished(() => next.destroy());
+    expect(rows(await next.query('select pg_backend_pid()'))).toEqual(own);
+    expect(rows(await next.query('select count(*) from left_open'))).toEqual([['0']]);
   });
 
   it('rolls a transaction back for the operator: the queue is freed, the client meets a failed transaction', async () => {
