@@ -339,7 +339,13 @@ export class Switchyard {
         this.#planner.cancel(operationId);
         return {};
       },
-      ...poolCalls({ sessions: this.#proxy.sessions, observations: this.#observations }),
+      ...poolCalls({
+        sessions: this.#proxy.sessions,
+        observations: this.#observations,
+        pools: this.#pools,
+        log: this.#log,
+        requireEndpoint: (id) => this.#map.require(id),
+      }),
       'session.close': ({ sessionId }) => {
         const session = this.#proxy.sessions.get(sessionId);
         if (session === undefined) throw new CallError('unknown_session', `There is no session ${sessionId} any more.`);

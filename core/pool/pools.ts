@@ -118,9 +118,10 @@ export class Pools {
     for (const pool of this.#pools.values()) if (pool.endpoints.has(endpoint)) pool.renew();
   }
 
-  /** KILL, behind the end of the endpoint's sessions: closes the connections it had last, and keeps it paused. */
-  kill(endpoint: string): void {
+  /** KILL: pauses the endpoint, lets `endSessions` end its sessions, and closes the connections that they had. */
+  kill(endpoint: string, endSessions: () => void): void {
     this.gate.hold(endpoint);
+    endSessions();
     for (const pool of this.#pools.values()) pool.renew(endpoint);
   }
 
