@@ -40,6 +40,7 @@ import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
+import { SharedStatements } from './session/statements/shared.ts';
 import { ServerStates } from './session/server-states.ts';
 import { Planner } from './migration/planner.ts';
 import { Preflight } from './migration/preflight.ts';
@@ -105,6 +106,7 @@ export class Switchyard {
   readonly #pending: Pending;
   readonly #sampler = new Sampler();
   readonly #stats = new StatsBook();
+  readonly #statements = new SharedStatements();
   readonly #metrics = new MetricsPage();
   readonly #closed = new ClosedDoors();
   readonly #departure: Departure;
@@ -164,6 +166,7 @@ export class Switchyard {
       leases: {
         pools: this.#pools,
         states: this.#states,
+        statements: this.#statements,
         abandoned: () => this.#settings.current.pooling.abandoned,
         observed: (session, before, now, pins, statement) =>
           this.#observations.note({ endpoint: session.place.endpoint, application: session.application }, before, now, pins, statement),
@@ -394,6 +397,7 @@ export class Switchyard {
     return makeConsoleHost({
       sessions: this.#proxy.sessions,
       pools: this.#pools,
+      statements: this.#statements,
       planner: this.#planner,
       stats: this.#stats,
       log: this.#log,

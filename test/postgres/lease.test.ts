@@ -113,7 +113,7 @@ describe('transaction mode', () => {
     await client.query('insert into left_open values (1)');
     client.write(message('Q', Buffer.from('select pg_sleep(60)\0')));
     await expect.poll(async () => (await yard.sessions())[0]?.state).toBe('active');
-    client.destroy();
+    client.socket.resetAndDestroy();
     const { client: next } = await WireClient.start(yard.port);
     onTestFinished(() => next.destroy());
     expect(rows(await next.query('select pg_backend_pid()'))).toEqual(own);
