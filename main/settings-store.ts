@@ -20,6 +20,9 @@ export interface SettingsWords {
   readonly unknownEndpoint: Settings['unknownEndpoint'] | null;
   readonly tls: Settings['tls']['clients'] | null;
   readonly auth: Settings['authentication']['method'] | null;
+  readonly poolMode?: Settings['pooling']['mode'] | null;
+  readonly poolProfile?: Settings['pooling']['profile'] | null;
+  readonly poolSize?: number | null;
   /** Where clients are to come. */
   readonly listen: { readonly host: string };
 }
@@ -43,7 +46,7 @@ export function settingsToStartWith(file: string | null, words: SettingsWords): 
 
 /** The settings, where the command line says nothing else. */
 function overruled(kept: Settings, words: SettingsWords): Settings {
-  const { tls, authentication, unknownEndpoint } = kept;
+  const { tls, authentication, unknownEndpoint, pooling } = kept;
   const clients = words.tls ?? tls.clients;
   // Asked for without a certificate to do it with: the local one, so that it works.
   const certificate =
@@ -53,6 +56,12 @@ function overruled(kept: Settings, words: SettingsWords): Settings {
     tls: { clients, certificate },
     authentication: { ...authentication, method: words.auth ?? authentication.method },
     unknownEndpoint: words.unknownEndpoint ?? unknownEndpoint,
+    pooling: {
+      ...pooling,
+      mode: words.poolMode ?? pooling.mode,
+      profile: words.poolProfile ?? pooling.profile,
+      size: words.poolSize ?? pooling.size,
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 /** The command line, the same for every shell: what was asked for, or why it cannot be understood. */
 import { isIP } from 'node:net';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { authenticationMethod, CallError, type Settings } from '../../core/contract/index.ts';
+import { authenticationMethod, CallError, poolMode, poolProfile, type Settings } from '../../core/contract/index.ts';
 import { parseEndpointMap, type EndpointSpec } from '../../core/endpoints/map.ts';
 
 /** A local address; port 0 is any free one. */
@@ -29,6 +29,8 @@ export interface CommandLine {
   unknownEndpoint: Settings['unknownEndpoint'] | null;
   tls: Settings['tls']['clients'] | null;
   auth: Settings['authentication']['method'] | null;
+  poolMode: Settings['pooling']['mode'] | null;
+  poolProfile: Settings['pooling']['profile'] | null;
   /** Null: the core's default. */
   poolSize: number | null;
   /** Let sessions move to servers of an older major version. */
@@ -68,6 +70,11 @@ npm start -- [options]
   --auth trust|scram-sha-256|md5|password
                          how clients prove who they are (trust)
   --pool-size N          server connections per backend, database and role (200)
+  --tcp-pool-mode session|transaction
+                         when a client gives its server connection back: when it leaves (session), or after every
+                         transaction
+  --pool-profile strict|compatible|observe
+                         what becomes of session state in transaction mode that cannot be carried (strict: it pins)
   --allow-older-server   let sessions move to servers of an older major version, too
 
   --demo                 two PostgreSQL servers to play with, ep-a and ep-b; starts by itself when there are no endpoints,
@@ -93,6 +100,8 @@ const flags = {
   'default-endpoint': { type: 'string' },
   'unknown-endpoint': { type: 'string' },
   'pool-size': { type: 'string' },
+  'tcp-pool-mode': { type: 'string' },
+  'pool-profile': { type: 'string' },
   'allow-older-server': { type: 'boolean' },
   settings: { type: 'string' },
   tls: { type: 'string' },
@@ -134,6 +143,8 @@ export function parseCommandLine(words: readonly string[]): Invocation {
       unknownEndpoint: readChoice('--unknown-endpoint', values['unknown-endpoint'], ['default', 'refuse']),
       tls: readChoice('--tls', values.tls, ['off', 'allow', 'require']),
       auth: readChoice('--auth', values.auth, authenticationMethod.options),
+      poolMode: readChoice('--tcp-pool-mode', values['tcp-pool-mode'], poolMode.options),
+      poolProfile: readChoice('--pool-profile', values['pool-profile'], poolProfile.options),
       poolSize: readPoolSize(values['pool-size']),
       allowOlderServer: values['allow-older-server'] ?? false,
       open: values.open ?? null,

@@ -23,6 +23,8 @@ describe('the command line', () => {
       unknownEndpoint: null,
       tls: null,
       auth: null,
+      poolMode: null,
+      poolProfile: null,
       poolSize: null,
       allowOlderServer: false,
       open: null,

@@ -86,6 +86,16 @@ describe('the command line and the file together', () => {
       tls: { clients: 'off' },
       authentication: { method: 'md5' },
     });
+    const pooled = write({ pooling: { mode: 'transaction', size: 7, endpoints: [{ endpoint: 'ep-a', mode: 'session' }] } });
+    expect(settingsToStartWith(pooled, words).settings.pooling).toMatchObject({ mode: 'transaction', profile: 'strict' });
+    expect(
+      settingsToStartWith(pooled, { ...words, poolMode: 'session', poolProfile: 'observe', poolSize: 9 }).settings.pooling,
+    ).toMatchObject({
+      mode: 'session',
+      profile: 'observe',
+      size: 9,
+      endpoints: [{ endpoint: 'ep-a', mode: 'session', profile: 'strict' }],
+    });
     expect(settingsToStartWith(null, words)).toEqual({ settings: defaults, file: null });
   });
 
