@@ -48,12 +48,19 @@ interface ClientLine {
   readonly row: SessionRow;
   readonly database: string;
   readonly link: string | null;
+  readonly prepared: number | null;
   readonly proxy: { readonly host: string; readonly port: number };
 }
 
 interface ServerLine {
   readonly row: ConsoleServer;
   readonly database: string;
+  readonly isUsed: boolean;
+}
+
+/** PgBouncer's word for one that has been idle for so long that it is checked before it is used. */
+export function isUsed({ idleSince }: ConsoleServer, checkAfterSeconds: number, now: number): boolean {
+  return idleSince !== null && checkAfterSeconds > 0 && now - idleSince >= checkAfterSeconds * 1000;
 }
 
 function clientLines(host: ConsoleHost): ClientLine[] {
@@ -64,13 +71,15 @@ function clientLines(host: ConsoleHost): ClientLine[] {
     row,
     database: names.ofEndpoint(row.endpoint, row.database),
     link: links.get(row.id) ?? null,
+    prepared: host.preparedCount(row.id),
     proxy,
   }));
 }
 
-function serverLines(host: ConsoleHost): ServerLine[] {
+function serverLines(host: ConsoleHost, now: number): ServerLine[] {
   const names = new DatabaseNames(host.endpoints());
-  return host.servers().map((row) => ({ row, database: names.ofBackend(row.backend, row.database) }));
+  const { check } = host.settings().pooling;
+  return host.servers().map((row) => ({ row, database: names.ofBackend(row.backend, row.database), isUsed: isUsed(row, check, now) }));
 }
 
 const clientColumns: Columns<ClientLine> = {
@@ -93,7 +102,7 @@ const clientColumns: Columns<ClientLine> = {
   remote_pid: zero,
   tls: ({ row }) => row.tls,
   application_name: ({ row }) => row.application,
-  prepared_statements: never,
+  prepared_statements: ({ prepared }) => prepared,
   id: ({ row }) => row.id,
 };
 
@@ -102,7 +111,7 @@ const serverColumns: Columns<ServerLine> = {
   user: ({ row }) => row.role,
   database: ({ database }) => database,
   replication: () => 'none',
-  state: ({ row }) => serverStates[row.state],
+  state: (line) => (line.isUsed ? 'used' : serverStates[line.row.state]),
   addr: ({ row }) => row.address,
   port: ({ row }) => row.port,
   local_addr: ({ row }) => row.localAddress,
@@ -117,7 +126,7 @@ const serverColumns: Columns<ServerLine> = {
   remote_pid: ({ row }) => row.pid,
   tls: ({ row }) => row.tls,
   application_name: ({ row }) => row.applicationName,
-  prepared_statements: never,
+  prepared_statements: ({ row }) => row.preparedStatements,
   id: ({ row }) => row.id,
 };
 
@@ -161,7 +170,7 @@ function sockets(help: string, wanted: (state: Cell) => boolean): View {
     rows: (host, now) => {
       const rows = [
         ...clientLines(host).map((line) => Object.values(clientColumns).map((cell) => cell(line, now))),
-        ...serverLines(host).map((line) => Object.values(serverColumns).map((cell) => cell(line, now))),
+        ...serverLines(host, now).map((line) => Object.values(serverColumns).map((cell) => cell(line, now))),
       ];
       return rows.filter((row) => wanted(row[state] ?? null)).map((row) => [...row, ...none]);
     },
@@ -177,7 +186,7 @@ interface Descriptor {
   readonly link: string | null;
 }
 
-function descriptors(host: ConsoleHost): Descriptor[] {
+function descriptors(host: ConsoleHost, now: number): Descriptor[] {
   return [
     ...clientLines(host).map(({ row, database, link }) => ({
       task: 'client',
@@ -187,7 +196,7 @@ function descriptors(host: ConsoleHost): Descriptor[] {
       port: row.clientPort,
       link,
     })),
-    ...serverLines(host).map(({ row, database }) => ({
+    ...serverLines(host, now).map(({ row, database }) => ({
       task: 'server',
       user: row.role,
       database,

@@ -16,6 +16,8 @@ import type {
 /** One server connection. Times are milliseconds since the epoch. */
 export interface ConsoleServer {
   readonly id: number;
+  /** `PoolRow.key`. */
+  readonly pool: string;
   /** `host:port`, as everywhere. */
   readonly backend: string;
   readonly database: string;
@@ -37,6 +39,10 @@ export interface ConsoleServer {
   /** The session it is attached to. */
   readonly sessionId: number | null;
   readonly applicationName: string;
+  /** Since when it is idle; null: it is not. */
+  readonly idleSince: number | null;
+  /** Statements of clients that are prepared on it. */
+  readonly preparedStatements: number;
   /** It is to be replaced once it is given back (RECONNECT). */
   readonly closeNeeded: boolean;
 }
@@ -46,6 +52,19 @@ export interface ConsoleStateLine {
   readonly key: string;
   readonly client: string | null;
   readonly server: string | null;
+}
+
+/** A prepared statement of a client whose server connection may change; in session mode the server alone knows them. */
+export interface ConsolePrepared {
+  readonly sessionId: number;
+  /** The client's name for it. */
+  readonly name: string;
+  /** Its name on the servers; null: the client's own. */
+  readonly serverName: string | null;
+  /** It can be parsed again on another server connection. */
+  readonly isShared: boolean;
+  /** Its text, constants left out; null: not known. */
+  readonly statement: string | null;
 }
 
 /** The calls that the console's commands are made of. */
@@ -102,6 +121,9 @@ export interface ConsoleHost {
   log(): readonly LogEntry[];
   /** The settings at work, verifiers included: not to be shown whole. */
   settings(): Settings;
+  prepared(): readonly ConsolePrepared[];
+  /** How many of them a session has; null: the server alone knows. */
+  preparedCount(sessionId: number): number | null;
   /** Null: there is no such session. */
   sessionState(id: number): readonly ConsoleStateLine[] | null;
   /** Handlers that throw, or reject with, `CallError` for what the user can understand. */

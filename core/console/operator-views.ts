@@ -1,7 +1,7 @@
 /** The views that PgBouncer has no name for: who waits and who holds, what pins, what moved, what happened. */
 import type { LogEntry, ObservationRow, OperationRow, PinRow, SessionRow, TransferRow } from '../contract/index.ts';
 import { waitingMs } from './connection-views.ts';
-import type { ConsoleHost } from './host.ts';
+import type { ConsoleHost, ConsolePrepared } from './host.ts';
 import { microseconds, milliseconds, seconds, view, wholeSeconds, type View } from './view.ts';
 
 const pins = view<{ session: SessionRow; pin: PinRow }>(
@@ -99,6 +99,14 @@ const waitsView = view<Wait>(
   },
 );
 
+const prepared = view<ConsolePrepared>('prepared statements of clients in transaction mode', (host) => host.prepared(), {
+  client: (row) => row.sessionId,
+  name: (row) => row.name,
+  server_name: (row) => row.serverName,
+  shared: (row) => row.isShared,
+  statement: (row) => row.statement,
+});
+
 const events = view<LogEntry>('what happened, newest last', (host) => host.log(), {
   id: (row) => row.id,
   at: (row) => seconds(row.at),
@@ -163,6 +171,7 @@ const observations = view<ObservationRow>(
 export const operatorViews = {
   WAITS: waitsView,
   PINS: pins,
+  PREPARED: prepared,
   OBSERVATIONS: observations,
   EVENTS: events,
   MIGRATIONS: transfers,

@@ -1,5 +1,6 @@
 /** SHOW POOLS, DATABASES, ENDPOINTS, USERS, LISTS and what belongs to peers: PgBouncer's columns first; ours follow. */
 import type { EndpointRow, PoolRow, Settings } from '../contract/index.ts';
+import { isUsed } from './connection-views.ts';
 import type { ConsoleHost } from './host.ts';
 import { DatabaseNames, microseconds, milliseconds, never, seconds, view, wholeSeconds, zero, type View } from './view.ts';
 
@@ -9,16 +10,26 @@ export interface PoolLine {
   readonly database: string;
   /** Clients of the pool that wait for nothing, idle ones too. */
   readonly clients: number;
+  /** Of the idle server connections, those that are checked before they are used. */
+  readonly used: number;
 }
 
 /** The pools with their clients. */
-export function poolLines(host: ConsoleHost): PoolLine[] {
+export function poolLines(host: ConsoleHost, now: number): PoolLine[] {
   const names = new DatabaseNames(host.endpoints());
   const clients = new Map<string, number>();
   for (const { pool, state } of host.sessions()) {
     if (state !== 'waiting' && state !== 'connecting') clients.set(pool, (clients.get(pool) ?? 0) + 1);
   }
-  return host.pools().map((row) => ({ row, database: names.ofBackend(row.backend, row.database), clients: clients.get(row.key) ?? 0 }));
+  const { check } = host.settings().pooling;
+  const used = new Map<string, number>();
+  for (const server of host.servers()) if (isUsed(server, check, now)) used.set(server.pool, (used.get(server.pool) ?? 0) + 1);
+  return host.pools().map((row) => ({
+    row,
+    database: names.ofBackend(row.backend, row.database),
+    clients: clients.get(row.key) ?? 0,
+    used: used.get(row.key) ?? 0,
+  }));
 }
 
 /** Server connections that a pool has, or is about to have. */
@@ -36,8 +47,8 @@ const pools = view<PoolLine>('pools: server connections per backend, database an
   sv_active: ({ row }) => row.active,
   sv_active_cancel: zero,
   sv_being_canceled: ({ row }) => row.cancelling,
-  sv_idle: ({ row }) => row.idle,
-  sv_used: zero,
+  sv_idle: ({ row, used }) => row.idle - used,
+  sv_used: ({ used }) => used,
   sv_tested: ({ row }) => row.resetting + row.checking,
   sv_login: ({ row }) => row.connecting,
   maxwait: ({ row }) => wholeSeconds(row.maxWaitMs),

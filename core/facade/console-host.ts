@@ -1,10 +1,12 @@
 /** The facade as the console sees it. */
-import type { ConsoleCalls, ConsoleHost, ConsoleServer, ConsoleStateLine } from '../console/host.ts';
+import type { ConsoleCalls, ConsoleHost, ConsolePrepared, ConsoleServer, ConsoleStateLine } from '../console/host.ts';
 import type { EndpointRow, HostInfo, ObservationRow, Settings } from '../contract/index.ts';
 import type { EventLog } from '../metrics/log.ts';
 import type { Planner } from '../migration/planner.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Session } from '../session/session.ts';
+import type { SharedStatements } from '../session/statements/shared.ts';
+import { digest } from '../sql/digest.ts';
 import type { ClosedDoors } from './closed-doors.ts';
 import type { Departure } from './departure.ts';
 import type { StatsBook } from './stats-book.ts';
@@ -13,6 +15,7 @@ import type { StatsBook } from './stats-book.ts';
 export interface ConsoleHostParts {
   readonly sessions: ReadonlyMap<number, Session>;
   readonly pools: Pools;
+  readonly statements: SharedStatements;
   readonly planner: Planner;
   readonly stats: StatsBook;
   readonly log: EventLog;
@@ -29,7 +32,7 @@ export interface ConsoleHostParts {
 
 /** See the head of this file. */
 export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
-  const { sessions, pools, planner, stats, log, doors, departure } = parts;
+  const { sessions, pools, statements, planner, stats, log, doors, departure } = parts;
   return {
     endpoints: parts.endpoints,
     hostInfo: parts.hostInfo,
@@ -39,7 +42,9 @@ export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
     reload: parts.reload,
     sessions: () => [...sessions.values()].map((session) => session.row()),
     pools: () => pools.rows(),
-    servers: () => serverRows(sessions.values(), pools),
+    servers: () => serverRows(sessions.values(), pools, statements),
+    prepared: () => [...sessions.values()].flatMap(preparedBy),
+    preparedCount: (id) => sessions.get(id)?.forwarder.link.names?.size ?? null,
     transfers: () => planner.transfers(),
     operations: () => planner.operations(),
     counters: () => planner.counters(),
@@ -72,29 +77,55 @@ export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
   };
 }
 
-function serverRows(sessions: Iterable<Session>, pools: Pools): ConsoleServer[] {
+function serverRows(sessions: Iterable<Session>, pools: Pools, statements: SharedStatements): ConsoleServer[] {
   const attached = new Map<number, Session>();
   for (const session of sessions) if (session.server !== null) attached.set(session.server.id, session);
-  return [...pools.all()].flatMap((pool) =>
-    [...pool.connections()].map(({ connection, state }) => ({
-      id: connection.id,
-      backend: pool.backend,
-      database: pool.database,
-      role: pool.role,
-      state,
-      address: connection.remote.address,
-      port: connection.remote.port,
-      localAddress: connection.local.address,
-      localPort: connection.local.port,
-      connectedAt: connection.openedAt,
-      requestedAt: connection.assignedAt,
-      pid: connection.pid,
-      tls: connection.tls === null ? null : `${connection.tls.protocol}/${connection.tls.cipher}`,
-      sessionId: attached.get(connection.id)?.id ?? null,
-      applicationName: connection.parameters.get('application_name') ?? '',
-      closeNeeded: false,
-    })),
-  );
+  const rows: ConsoleServer[] = [];
+  for (const pool of pools.all()) {
+    for (const { connection, state, since, condemned } of pool.stock.all()) {
+      if (state === 'closed') continue;
+      rows.push({
+        id: connection.id,
+        pool: pool.key,
+        backend: pool.backend,
+        database: pool.database,
+        role: pool.role,
+        state,
+        address: connection.remote.address,
+        port: connection.remote.port,
+        localAddress: connection.local.address,
+        localPort: connection.local.port,
+        connectedAt: connection.openedAt,
+        requestedAt: connection.assignedAt,
+        pid: connection.pid,
+        tls: connection.tls === null ? null : `${connection.tls.protocol}/${connection.tls.cipher}`,
+        sessionId: attached.get(connection.id)?.id ?? null,
+        applicationName: connection.parameters.get('application_name') ?? '',
+        idleSince: state === 'idle' ? since : null,
+        preparedStatements: statements.on(connection).size,
+        closeNeeded: condemned,
+      });
+    }
+  }
+  return rows;
+}
+
+function preparedBy(session: Session): ConsolePrepared[] {
+  const { names } = session.forwarder.link;
+  if (names === null) return [];
+  return names.prepared().map(({ name, statement }) => ({
+    sessionId: session.id,
+    name,
+    serverName: names.isNative ? null : statement.serverName.toString('latin1', 0, statement.serverName.length - 1),
+    isShared: !statement.isPrivate,
+    statement: textOf(statement.body),
+  }));
+}
+
+/** The text in what follows the name of a Parse; constants left out. */
+function textOf(body: Buffer | null): string | null {
+  const end = body?.indexOf(0) ?? -1;
+  return body === null || end < 0 ? null : digest(body, 0, end) || null;
 }
 
 /** What the client was told of its settings, beside what its server connection reported. */

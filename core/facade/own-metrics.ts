@@ -81,7 +81,7 @@ function ofSessions(host: ConsoleHost): Family[] {
       name: 'switchyard_observations',
       help: 'What profile observe has found and nobody has cleared, by endpoint and code.',
       type: 'gauge',
-      samples: totalled(host.observations().map(({ endpoint, code, count }) => ({ labels: { endpoint, code }, value: count }))),
+      samples: host.observations().map(({ endpoint, code, count }) => ({ labels: { endpoint, code }, value: count })),
     },
     {
       name: 'switchyard_client_logins_total',
@@ -169,14 +169,5 @@ function ofProcess(host: ConsoleHost, { events, eventLoopP99Ms }: OwnFigures): F
 
 /** How often each label set is there. */
 function counted(name: string, help: string, all: readonly Labels[]): Family {
-  return { name, help, type: 'gauge', samples: totalled(all.map((labels) => ({ labels, value: 1 }))) };
-}
-
-function totalled(all: readonly { labels: Labels; value: number }[]): { labels: Labels; value: number }[] {
-  const totals = new Map<string, { labels: Labels; value: number }>();
-  for (const { labels, value } of all) {
-    const key = JSON.stringify(labels);
-    totals.set(key, { labels, value: value + (totals.get(key)?.value ?? 0) });
-  }
-  return [...totals.values()];
+  return { name, help, type: 'gauge', samples: all.map((labels) => ({ labels, value: 1 })) };
 }

@@ -3,7 +3,7 @@ import { clientState } from '../console/connection-views.ts';
 import type { ConsoleHost, StatFigures } from '../console/host.ts';
 import { databaseLines, held, listFigures, poolLines, poolSize, type DatabaseLine, type PoolLine } from '../console/pool-views.ts';
 import { DatabaseNames } from '../console/view.ts';
-import type { Family, Labels } from '../metrics/prometheus.ts';
+import type { Family } from '../metrics/prometheus.ts';
 
 /** All of them that have a value here. */
 export function pgbouncerMetrics(host: ConsoleHost): Family[] {
@@ -70,7 +70,7 @@ function ofDatabases(host: ConsoleHost): Family[] {
 }
 
 function ofPools(host: ConsoleHost): Family[] {
-  const lines = poolLines(host);
+  const lines = poolLines(host, Date.now());
   const gauge = (name: string, help: string, value: (line: PoolLine) => number): Family => ({
     name: `pgbouncer_pools_${name}`,
     help,
@@ -83,8 +83,8 @@ function ofPools(host: ConsoleHost): Family[] {
     gauge('client_active_cancel_connections', 'Always 0: cancel requests have no place in a pool.', () => 0),
     gauge('client_waiting_cancel_connections', 'Always 0: cancel requests have no place in a pool.', () => 0),
     gauge('server_active_connections', 'Server connections that belong to a client.', ({ row }) => row.active),
-    gauge('server_idle_connections', 'Server connections that are free.', ({ row }) => row.idle),
-    gauge('server_used_connections', 'Always 0: those to be checked before use count as idle.', () => 0),
+    gauge('server_idle_connections', 'Server connections that are free.', ({ row, used }) => row.idle - used),
+    gauge('server_used_connections', 'Server connections that are free, and checked before they are used.', ({ used }) => used),
     gauge('server_testing_connections', 'Server connections being reset or checked.', ({ row }) => row.resetting + row.checking),
     gauge('server_login_connections', 'Server connections being opened.', ({ row }) => row.connecting),
     gauge('server_active_cancel_connections', 'Always 0: cancel requests have no place in a pool.', () => 0),
@@ -124,18 +124,18 @@ function ofStats(host: ConsoleHost): Family[] {
 
 function clientConnections(host: ConsoleHost): Family {
   const names = new DatabaseNames(host.endpoints());
-  const groups = new Map<string, { labels: Labels; value: number }>();
-  for (const session of host.sessions()) {
-    const labels = {
-      database: names.ofEndpoint(session.endpoint, session.database),
-      user: session.user,
-      application_name: session.application,
-      state: clientState(session),
-    };
-    const key = JSON.stringify(labels);
-    const group = groups.get(key) ?? { labels, value: 0 };
-    group.value++;
-    groups.set(key, group);
-  }
-  return { name: 'pgbouncer_client_connections', help: 'Clients by application and state.', type: 'gauge', samples: [...groups.values()] };
+  return {
+    name: 'pgbouncer_client_connections',
+    help: 'Clients by application and state.',
+    type: 'gauge',
+    samples: host.sessions().map((session) => ({
+      labels: {
+        database: names.ofEndpoint(session.endpoint, session.database),
+        user: session.user,
+        application_name: session.application,
+        state: clientState(session),
+      },
+      value: 1,
+    })),
+  };
 }

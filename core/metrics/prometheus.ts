@@ -16,7 +16,10 @@ export type Family =
     }
   | { readonly name: string; readonly help: string; readonly type: 'histogram'; readonly counts: HistogramCounts };
 
-/** The text of a page. Families without a value are left out. Throws if a name comes twice, or a label set within a family. */
+/**
+ * The text of a page. Families without a value are left out; values with the same labels are added up, since clients choose names that
+ * may turn out alike (what is no Unicode in them becomes U+FFFD). Throws if a family comes twice.
+ */
 export function exposition(families: readonly Family[]): string {
   const names = new Set<string>();
   const lines: string[] = [];
@@ -31,13 +34,12 @@ export function exposition(families: readonly Family[]): string {
 }
 
 function sampleLines(name: string, samples: readonly { readonly labels: Labels; readonly value: number }[]): string[] {
-  const seen = new Set<string>();
-  return samples.map(({ labels, value }) => {
+  const values = new Map<string, number>();
+  for (const { labels, value } of samples) {
     const text = labelText(labels);
-    if (seen.has(text)) throw new Error(`metric ${name} has two values for ${text}`);
-    seen.add(text);
-    return `${name}${text} ${numberText(value)}`;
-  });
+    values.set(text, value + (values.get(text) ?? 0));
+  }
+  return [...values].map(([text, value]) => `${name}${text} ${numberText(value)}`);
 }
 
 function histogramLines(name: string, { buckets, sum, count }: HistogramCounts): string[] {
@@ -55,7 +57,8 @@ function labelText(labels: Labels): string {
 }
 
 function escaped(text: string, quoted: boolean): string {
-  const safe = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  const unicode = /[\ud800-\udfff]/.test(text) ? Buffer.from(text).toString() : text;
+  const safe = unicode.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
   return quoted ? safe.replaceAll('"', '\\"') : safe;
 }
 

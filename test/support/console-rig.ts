@@ -116,6 +116,9 @@ export const server: ConsoleServer = {
   sessionId: 1,
   applicationName: 'app',
   closeNeeded: false,
+  idleSince: null,
+  preparedStatements: 2,
+  pool: '127.0.0.1:1/postgres/me',
 };
 export const pool: PoolRow = {
   key: '127.0.0.1:1/postgres/me',
@@ -192,6 +195,8 @@ export class FakeHost implements ConsoleHost {
   observations = (): ObservationRow[] => [];
   log = (): LogEntry[] => [{ id: 1, at, level: 'warn', code: 'backend_down', message: 'it is down', sessionId: null, repeats: 2 }];
   settings = () => this.current;
+  prepared = () => [{ sessionId: 1, name: 's1', serverName: '_swy_7', isShared: true, statement: 'SELECT $1' }];
+  preparedCount = (id: number) => (id === 1 ? 1 : null);
   sessionState = (id: number) => (id === 1 ? [{ key: 'DateStyle', client: 'ISO, MDY', server: 'German' }] : null);
   isDisabled = (id: string) => this.disabled.has(id);
   setDisabled = (id: string, disabled: boolean) => void (disabled ? this.disabled.add(id) : this.disabled.delete(id));

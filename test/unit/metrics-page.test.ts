@@ -126,10 +126,12 @@ describe('the text', () => {
     expect(value('switchyard_migrations_refused_total')).toBe(1);
   });
 
-  it('refuses to say anything twice', () => {
+  it('says nothing twice, and adds up what is called alike', () => {
     const one = { name: 'a', help: 'b', type: 'gauge' as const, samples: [{ labels: {}, value: 1 }] };
     expect(() => exposition([one, one])).toThrow('twice');
-    expect(() => exposition([{ ...one, samples: [...one.samples, ...one.samples] }])).toThrow('two values');
+    // Two names that are no UTF-8, each in another way.
+    const alike = ['x\udc80', 'x\udc81'].map((application) => ({ labels: { application }, value: 1 }));
+    expect(exposition([{ ...one, samples: alike }])).toBe('# HELP a b\n# TYPE a gauge\na{application="x\ufffd"} 2\n');
     expect(
       exposition([
         { ...one, samples: [] },

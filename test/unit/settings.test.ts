@@ -122,6 +122,7 @@ describe('settings at work', () => {
     applied.length = kept.length = 0;
     return new ServedSettings(input, {
       host: '127.0.0.1',
+      isEndpoint: () => true,
       file: {
         path: '/settings.json',
         save: (next) => {

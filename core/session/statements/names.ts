@@ -99,6 +99,16 @@ export class StatementNames {
     this.#isUncertain = true;
   }
 
+  /** How many statements the session has prepared. */
+  get size(): number {
+    return this.#names.size;
+  }
+
+  /** Its statements by the client's names, in the order they were prepared. */
+  prepared(): { readonly name: string; readonly statement: Statement }[] {
+    return [...this.#names.values()].map(({ name, statement }) => ({ name, statement }));
+  }
+
   /** What the session has prepared, in the order it was. */
   names(): NamedStatement[] {
     return [...this.#names.values()].map(({ name, statement: { body, parseKey } }) => ({
