@@ -5,7 +5,7 @@ import { startWorld, type World } from './support/world.ts';
 
 let world: World | null = null;
 beforeAll(async () => {
-  world = await startWorld(18, 'session');
+  world = await startWorld(18, 'transaction');
 });
 afterAll(async () => {
   await world?.stop();

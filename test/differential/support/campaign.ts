@@ -16,8 +16,8 @@ const wanted = process.env['SESSIONS'] === undefined ? null : Number(process.env
 const only = (process.env['ONLY'] ?? '').split(',').filter(Boolean).map(Number);
 
 const SHORTEN_MS = 90_000;
-/** Playing again needs luck where timing matters: so often a failure gets the chance to come again. */
-const ATTEMPTS = 3;
+/** Playing again needs luck where timing matters: so often a failure gets the chance to come again, each time in another order. */
+const ATTEMPTS = 4;
 
 /** Plays so many sessions; rejects with the first difference, in words. Returns how many there were. */
 export async function campaign(title: string, world: World, sessions: number): Promise<number> {
@@ -51,22 +51,23 @@ export async function campaign(title: string, world: World, sessions: number): P
 
 async function tell(title: string, world: World, number: number, batch: Batch, difference: Difference): Promise<string> {
   let last = difference;
-  const fails = async (candidate: Batch): Promise<boolean> => {
+  const fails = async (candidate: Batch): Promise<Batch | null> => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const played = { ...candidate, schedule: candidate.schedule + attempt };
       await world.renew();
-      const found = await perform(candidate, world, { steps: 0, probes: 0 });
+      const found = await perform(played, world, { steps: 0, probes: 0 });
       if (found === null) continue;
       last = found;
-      return true;
+      return played;
     }
-    return false;
+    return null;
   };
   const again = await fails(batch);
-  const shortest = again ? await shorten(batch, fails, Date.now() + SHORTEN_MS) : batch;
+  const shortest = again === null ? batch : await shorten(again, fails, Date.now() + SHORTEN_MS);
   const file = keep(`${title}-${runSeed}-${number}`, shortest);
   return [
     `differential ${title}, batch ${number} (again: SEED=${runSeed} ONLY=${number}; played alone from ${file}):`,
-    again ? 'It fails again; shortened:' : `Played again it passed ${ATTEMPTS} times; all its steps:`,
+    again !== null ? 'It fails again; shortened:' : `Played again it passed ${ATTEMPTS} times; all its steps:`,
     `  startup ${JSON.stringify(shortest.startup)}${shortest.moves ? ', with moves' : ''}`,
     ...shortest.sessions.flatMap(({ steps }, who) => steps.map((step, index) => `  ${who}.${index} ${wording(step)}`)),
     `Session ${last.who}, step ${last.step}: ${last.words}`,

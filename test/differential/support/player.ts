@@ -56,6 +56,7 @@ export class Player {
     if (step.do === 'open') return await this.#open(step.startup, heard);
     const client = this.#client;
     if (client === null || client.isOver) {
+      for (let left = await client?.message(ANSWER_MS); left != null; left = await client?.message(ANSWER_MS)) this.#note(left, heard);
       heard.push('(not connected)');
       return;
     }

@@ -9,7 +9,7 @@ const QUESTIONS: readonly string[] = [
   `SELECT name, setting, reset_val FROM pg_settings WHERE setting IS DISTINCT FROM reset_val AND name NOT LIKE 'transaction_%' ORDER BY name`,
   `SELECT name, setting FROM pg_settings WHERE context IN ('user', 'superuser') AND name NOT LIKE '%.%' ORDER BY name`,
   `SELECT ${CUSTOM.map((name, index) => `current_setting('${name}', true) AS c${index}`).join(', ')}, current_user, session_user, current_setting('role') AS role`,
-  'SELECT name, statement, from_sql FROM pg_prepared_statements',
+  "SELECT name, statement, from_sql FROM pg_prepared_statements WHERE name NOT LIKE '@_swy@_look%' ESCAPE '@'",
   'SELECT name, statement FROM pg_cursors WHERE is_holdable',
   'SELECT pg_listening_channels()',
   `SELECT classid, objid, mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`,
@@ -33,6 +33,6 @@ export const PROBE: readonly Step[] = QUESTIONS.map((sql, index) =>
 /** All of it while no other session can get at the connection. */
 export const PROBE_AT_ONCE: readonly Step[] = [
   { do: 'send', frames: [{ t: 'Q', sql: 'BEGIN' }] },
-  ...PROBE.slice(0, -2),
+  ...PROBE.slice(0, -2).filter((_, index) => index !== 3),
   { do: 'send', frames: [{ t: 'Q', sql: 'COMMIT' }] },
 ];

@@ -4,15 +4,15 @@ import type { Batch, SessionScript } from './script.ts';
 const IDLE: SessionScript = { steps: [], kinds: [], roams: false };
 
 /**
- * First whole sessions are left out, then steps of those that remain: halves, quarters, single ones. `fails` plays a candidate; it is
- * asked until `untilMs` (of `Date.now`). A session left out keeps its number, because names follow from it.
+ * First whole sessions are left out, then steps of those that remain: halves, quarters, single ones. `fails` plays a candidate and gives it
+ * back as it failed; it is asked until `untilMs` (of `Date.now`). A session left out keeps its number, because names follow from it.
  */
-export async function shorten(batch: Batch, fails: (candidate: Batch) => Promise<boolean>, untilMs: number): Promise<Batch> {
+export async function shorten(batch: Batch, fails: (candidate: Batch) => Promise<Batch | null>, untilMs: number): Promise<Batch> {
   let shortest = batch;
   const attempt = async (candidate: Batch): Promise<boolean> => {
-    if (Date.now() > untilMs || !(await fails(candidate))) return false;
-    shortest = candidate;
-    return true;
+    const failed = Date.now() > untilMs ? null : await fails(candidate);
+    shortest = failed ?? shortest;
+    return failed !== null;
   };
   if (shortest.moves) await attempt({ ...shortest, moves: false });
   for (const index of batch.sessions.keys()) {
