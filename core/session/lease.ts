@@ -11,10 +11,10 @@ import type { PinRow, PoolMode, PoolProfile, Settings } from '../contract/index.
 import type { Pools } from '../pool/pools.ts';
 import type { Want } from '../pool/want.ts';
 import { Effect } from '../sql/effects.ts';
-import { carriedFrom, cleanState, type CarriedState } from '../state/carried.ts';
+import { carriedFrom, cleanState, stateOf, type CarriedState } from '../state/carried.ts';
 import { applyChange, changeCost } from '../state/change.ts';
 import { look } from '../state/look.ts';
-import { parseSettingsOf } from '../state/parse-settings.ts';
+import { parseSettingsOf, type ParseSettings } from '../state/parse-settings.ts';
 import { pinsIn, type StatePin } from '../state/pins.ts';
 import { rebase } from '../state/rebase.ts';
 import type { SessionStateCapture } from '../state/state.ts';
@@ -22,10 +22,14 @@ import { Server, Status } from '../wire/codes.ts';
 import { frame, query } from '../wire/messages.ts';
 import type { Forwarder, ForwarderEnd, Lessee } from './forwarder.ts';
 import { leaseFailure } from './lease-failure.ts';
+import { nativeStatements, parseStrangers } from './native-statements.ts';
 import { ALWAYS } from './journal.ts';
 import type { ServerStates } from './server-states.ts';
 import { StatementNames } from './statements/names.ts';
 import type { SharedStatements } from './statements/shared.ts';
+import type { Statement } from './statements/statement.ts';
+import type { Statement } from './statements/statement.ts';
+import { parseStrangers } from './statements/strangers.ts';
 
 /** The session of a lease, as far as it concerns the lease. */
 export interface LeasedSession {
@@ -51,6 +55,16 @@ const TIES: Readonly<Record<string, StatePin>> = {
     reason: 'its unnamed statement is too large to be kept',
     endsWhen: 'its next statement',
   },
+  sticky: {
+    code: 'library_or_seed',
+    reason: 'it has loaded a library, set the random seed, opened a dblink connection, or become another user',
+    endsWhen: 'the client leaves',
+  },
+  sequence: {
+    code: 'sequence',
+    reason: 'it has used a sequence, and currval and lastval are to tell so',
+    endsWhen: 'DISCARD SEQUENCES or DISCARD ALL, or the client leaves (profile compatible does not pin for this)',
+  },
   unnamed_statement: {
     code: 'unnamed_statement',
     reason: 'its unnamed statement was parsed under other settings than it has now',
@@ -63,6 +77,8 @@ export interface LeaseHost {
   readonly pools: Pools;
   readonly states: ServerStates;
   readonly statements: SharedStatements;
+  /** Endpoint and application of those who have asked for currval or lastval. */
+  readonly sequenceReaders: Set<string>;
   /** What becomes of a transaction whose client is gone. */
   abandoned(): Settings['pooling']['abandoned'];
   /** The window's report of profile `observe`: what the session would have lost. */
@@ -83,6 +99,7 @@ const LOOK_MS = 2_000;
 const REPLAY_MS = 5_000;
 /** Effects after which the server is asked what the session has set. */
 const LOOK = Effect.State | Effect.Names;
+const SEQUENCES = Effect.SequenceRead | Effect.SequenceUse | Effect.Write;
 /** Server connections tried for one request before its client hears of the trouble. */
 const ATTEMPTS = 3;
 
@@ -100,6 +117,11 @@ export class Lease implements Lessee {
   /** What the last look found that pins, and what statements of the protocol do besides. */
   #found: readonly StatePin[] = [];
   #ties = '';
+  /** What the parse keys of its statements stand for. */
+  readonly #parseSettings = new Map<string, ParseSettings>();
+  /** Something was done that no look sees and nothing undoes. */
+  #isSticky = false;
+  #hasSequences = false;
   /** `#state` and `pins` are what the server would say. */
   #isKnown = true;
   /** A transfer wants it attached. */
@@ -178,11 +200,14 @@ export class Lease implements Lessee {
     if (this.#mode === 'session') return;
     const { journal } = this.#session.forwarder;
     const effects = journal.takeEffects();
+    if ((effects & Effect.Sticky) !== 0) this.#isSticky = true;
     if (!this.#isKnown || (effects & LOOK) !== 0) {
+      this.#noteSequences(effects);
       void this.#look();
       return;
     }
     if (journal.parseKey === null) this.#settle();
+    if ((effects & SEQUENCES) !== 0) this.#noteSequences(effects);
     if (this.#ties !== this.#tiesNow()) this.#pin(this.#found);
     if (this.pins.length === 0 && !this.#isHeld) this.#giveBack();
   }
@@ -197,14 +222,38 @@ export class Lease implements Lessee {
   /** They are those of the state. */
   #settle(): void {
     const { journal, link } = this.#session.forwarder;
-    const key = `${startupKey(this.#session.place.login.startup)} ${JSON.stringify([...parseSettingsOf(this.#state.settings, this.#state.role)])}`;
+    const settings = parseSettingsOf(this.#state.settings, this.#state.role);
+    const key = `${startupKey(this.#session.place.login.startup)} ${JSON.stringify([...settings])}`;
     journal.parseKey = key;
-    if (link.names !== null) link.names.parseKey = key;
+    link.names?.settled({ key, settings });
   }
 
-  /** Statements that only this server connection has as they were meant. */
+  /** Whether `currval` and `lastval` would tell what this session did last: only where it did it, and where nobody else did since. */
+  #noteSequences(effects: number): void {
+    const { journal } = this.#session.forwarder;
+    const { sequenceReaders } = this.#host;
+    const reader = `${this.#session.place.endpoint} ${this.#session.application}`;
+    if ((effects & Effect.SequenceRead) !== 0 && !sequenceReaders.has(reader)) {
+      sequenceReaders.add(reader);
+      if (this.#profile === 'strict')
+        this.#host.report(
+          'warn',
+          'sequence_state',
+          `Session ${this.#session.id} (${this.#session.application || 'unnamed'}) reads currval or lastval: this time that may be another session's. From now on, sessions of this application are pinned once they have written.`,
+          this.#session.id,
+        );
+    }
+    if (/^discard\s+(?:all|sequences)\b/i.test(journal.suspect ?? '') && journal.kind === 'DISCARD') this.#hasSequences = false;
+    else if ((effects & Effect.SequenceUse) !== 0) this.#hasSequences = true;
+    else if ((effects & (Effect.Write | Effect.SequenceRead)) !== 0 && sequenceReaders.has(reader)) this.#hasSequences = true;
+  }
+
+  /** What ties it to this server connection, beside what a look finds. */
   #tiesNow(): string {
     const { journal, link } = this.#session.forwarder;
+    if (this.#profile === 'observe') return '';
+    if (this.#isSticky) return 'sticky';
+    if (this.#hasSequences && this.#profile === 'strict') return 'sequence';
     if ((link.names?.privateCount ?? 0) > 0) return 'prepared_statement';
     if (journal.unnamedTooLarge > 0) return 'large_unnamed_statement';
     return journal.unnamedParse !== null && journal.unnamedKey !== ALWAYS && journal.unnamedKey !== journal.parseKey
@@ -220,12 +269,43 @@ export class Lease implements Lessee {
   wanted(): void {
     if (this.#acquisition !== null) return;
     const server = this.#host.pools.take(this.want);
-    if (server !== null && !this.#isAborted && this.#isReady(server)) this.#attach(server);
+    if (server !== null && !this.#isAborted && this.#isReady(server) && this.#strangersTo(server).length === 0) this.#attach(server);
     else void this.#acquire(server);
   }
 
   unwanted(): void {
     this.#acquisition?.abort(new Error('the client does not wait any more'));
+  }
+
+  /** From here on the client's statements stand on the server under its own names. */
+  async namesWanted(): Promise<void> {
+    const { forwarder } = this.#session;
+    const { link, server } = forwarder;
+    const { names } = link;
+    if (server === null || names === null) return;
+    let lost: string | null = null;
+    forwarder.suspend({ onDeparture: () => {}, onServerLost: (reason) => (lost = reason) });
+    const known = names.names();
+    const statements = nativeStatements(known, this.#parseSettings, forwarder.clientParameters.get('client_encoding') ?? '');
+    const state = stateOf({ ...this.#state, isNative: true, statements });
+    try {
+      await applyChange(server, this.#state, state, REPLAY_MS);
+      if (statements.length < known.length) throw new Error('a statement cannot be parsed again');
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#host.report(
+        'warn',
+        'statements_lost',
+        `Session ${this.#session.id} lost prepared statements to its own PREPARE: ${message}.`,
+        this.#session.id,
+      );
+    }
+    names.forgotten();
+    this.#own(names);
+    this.#isKnown = false;
+    if (forwarder.isEnded) return;
+    if (lost !== null || !server.isOpen) forwarder.serverLost(lost ?? 'the connection was closed');
+    else forwarder.resume();
   }
 
   /** The session is over: what it had goes back, in a state that others may meet. */
@@ -249,7 +329,7 @@ export class Lease implements Lessee {
     } else {
       // A server connection that had temporary objects is not used again: their leftovers survive a cleanup (pooling.md 3.3, 3.4.8).
       states.wasReset(server, journal.customNames);
-      pools.release(server, this.pins.some(({ code }) => code === 'temp_object') ? 'close' : 'reset');
+      pools.release(server, this.#isSticky || this.pins.some(({ code }) => code === 'temp_object') ? 'close' : 'reset');
     }
   }
 
@@ -507,10 +587,15 @@ export class Lease implements Lessee {
       const server = next ?? (await pools.acquire(this.want, signal));
       next = null;
       try {
-        if (!this.#isReady(server)) {
+        if (!this.#carries(server)) {
           await applyChange(server, states.of(server), this.#state, REPLAY_MS);
           states.set(server, this.#state);
         }
+        const strangers = this.#strangersTo(server);
+        if (strangers.length > 0) await parseStrangers(server, this.#host.statements, strangers, REPLAY_MS);
+        const strangers = this.#strangersTo(server);
+        if (strangers.length > 0)
+          await parseStrangers(server, strangers, this.#state, this.#parseSettings, this.#host.statements, REPLAY_MS);
         if (this.#isAborted) await this.#enterFailed(server);
         return server;
       } catch (error) {
@@ -521,8 +606,21 @@ export class Lease implements Lessee {
     }
   }
 
-  /** The connection carries exactly what the session has set. */
+  /** Shared statements that the connection lacks and that have to be parsed under other settings than the session has now. */
+  #strangersTo(server: ServerConnection): Statement[] {
+    return this.#session.forwarder.link.names?.strangersTo(server) ?? [];
+  }
+
+  /** The connection carries exactly what the session has set, and has what only that session's former settings explain. */
   #isReady(server: ServerConnection): boolean {
+    return this.#carries(server) && this.#strangersTo(server).length === 0;
+  }
+
+  #strangersTo(server: ServerConnection): Statement[] {
+    return this.#session.forwarder.link.names?.strangersTo(server) ?? [];
+  }
+
+  #carries(server: ServerConnection): boolean {
     return this.want.clean || this.#profile === 'observe' || this.#host.states.of(server).tag === this.#state.tag;
   }
 

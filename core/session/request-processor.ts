@@ -16,6 +16,11 @@ export interface RequestSink {
   terminated(): void;
   /** The client broke the protocol. */
   violated(message: string): void;
+  /**
+   * A statement is about to pass, whole, from a session whose statement names are not the server's: true when it needs them to be. Then the
+   * input stops (`isWaiting`) until they are.
+   */
+  needsOwnNames(type: number, bytes: Buffer, start: number, end: number): boolean;
   /** What `drop` was to leave out is over: the client waits for its ReadyForQuery. */
   dropped(): void;
 }
@@ -37,6 +42,8 @@ export class RequestProcessor {
   #bodyLeft = 0;
   #type = 0;
   #length = 0;
+  /** Of a message that is passing in pieces: its number among the expected answers. */
+  #number = 0;
   #collected: Buffer | null = null;
   #collectedLength = 0;
   /** See `drop`. */
@@ -178,6 +185,13 @@ export class RequestProcessor {
       }
       const whole = at + length + 1 <= end;
       if (link.names !== null) {
+        const isText = type === Client.Query || type === Client.Parse;
+        if (isText && whole && !link.names.isNative && this.#sink.needsOwnNames(type, chunk, at, at + length + 1)) {
+          this.#forward(chunk, at);
+          this.#hold(chunk.subarray(at), true);
+          this.#isWaiting = true;
+          return;
+        }
         const renaming = this.#rename(link.names, type, chunk, at, whole ? at + length + 1 : end, length + 1);
         if (renaming === Renaming.Wait) {
           this.#forward(chunk, at);
@@ -199,6 +213,7 @@ export class RequestProcessor {
         this.#note(type, chunk, at, at + length + 1, length + 1, true);
         at += length + 1;
       } else {
+        this.#number = link.expected.next - 1;
         this.#beginBody(type, length, chunk, at);
         this.#bodyLeft = length + 1 - (end - at);
         at = end;
@@ -282,6 +297,7 @@ export class RequestProcessor {
     link.requestType = type;
     link.requestAt = ++link.clock;
     this.#header(type, collected, 0);
+    this.#number = link.expected.next - 1;
     if (this.#bodyLeft === 0) {
       this.#collected = null;
       this.#note(type, collected, 0, collected.length, this.#length, collected.length === this.#length);
@@ -433,6 +449,10 @@ export class RequestProcessor {
     const collected = this.#collected;
     if (collected === null) return;
     this.#collected = null;
+    // Nothing is answered before it is whole: an error in front of it has made the server skip it.
+    const isSkipped = this.#number < this.#link.expected.done;
+    this.#isSkipped ||= isSkipped;
     this.#note(this.#type, collected, 0, this.#collectedLength, this.#length, this.#collectedLength === this.#length);
+    if (isSkipped && this.#link.names === null && this.#type !== Client.Bind) this.#journal.unnamedUncertain = true;
   }
 }

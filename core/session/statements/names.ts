@@ -11,7 +11,7 @@ import type { ClosePending, OwnClosePending, OwnParsePending, ParsePending, Pend
 import { PREPARED_LIMIT, type PreparedHere } from './prepared-here.ts';
 import { isStalePlan, putBack } from './put-back.ts';
 import type { SharedStatements } from './shared.ts';
-import { withName, type Statement } from './statement.ts';
+import { withName, type ParseContext, type Statement } from './statement.ts';
 
 /** Statement names are told apart by so many bytes (NAMEDATALEN - 1). */
 const NAME_BYTES = 63;
@@ -22,8 +22,8 @@ export interface NamedStatement {
   readonly name: string;
   /** The Parse as the client sent it; null: too large to be kept. */
   readonly frame: Buffer | null;
-  /** See `StatementNames.parseKey`; null: not known for certain. */
-  readonly parseKey: string | null;
+  /** What it was parsed under; null: not known for certain. */
+  readonly under: ParseContext | null;
 }
 
 /** Who wants to know that a session has something that cannot follow it. */
@@ -52,7 +52,9 @@ export class StatementNames {
   readonly #journal: SessionJournal;
   readonly #watch: NamesWatch;
   #here: PreparedHere | null = null;
-  #parseKey = '';
+  #under: ParseContext = { key: '', settings: new Map() };
+  /** There may be names whose statements were parsed under other settings than the present ones. */
+  #hasStrangers = false;
   #isUncertain = false;
   /** What the server has confirmed. */
   readonly #names = new Map<string, Name>();
@@ -84,14 +86,12 @@ export class StatementNames {
     this.#here = null;
   }
 
-  /** The settings that a Parse depends on, as they are for sure (`parseKeyOf`). Setting it ends `uncertain`. */
-  get parseKey(): string {
-    return this.#parseKey;
-  }
-
-  set parseKey(key: string) {
-    this.#parseKey = key;
+  /** The settings that a Parse depends on are known for sure. */
+  settled(under: ParseContext): void {
     this.#isUncertain = false;
+    if (under.key === this.#under.key) return;
+    this.#under = under;
+    this.#hasStrangers = this.#names.size > 0;
   }
 
   /** These settings may be others by now: what is parsed from here on is this session's alone. */
@@ -111,22 +111,26 @@ export class StatementNames {
 
   /** What the session has prepared, in the order it was. */
   names(): NamedStatement[] {
-    return [...this.#names.values()].map(({ name, statement: { body, parseKey } }) => ({
+    return [...this.#names.values()].map(({ name, statement: { body, under } }) => ({
       name,
       frame: body === null ? null : withName(Client.Parse, Buffer.from(`${name}\0`, 'latin1'), body),
-      parseKey,
+      under,
     }));
   }
 
   /**
    * Those of the session's statements that this server connection lacks and that the session's present settings would make another
-   * statement of: to be parsed under their own (`parseKey`) and then noted (`SharedStatements.on(server).add`) before it is attached.
+   * statement of: to be parsed under their own before it is attached (`parseStrangers`).
    */
   strangersTo(server: ServerConnection): Statement[] {
+    if (!this.#hasStrangers || this.isNative) return [];
     const here = this.#shared.on(server);
     const found: Statement[] = [];
+    this.#hasStrangers = false;
     for (const { statement } of this.#names.values()) {
-      if (statement.parseKey !== null && statement.parseKey !== this.#parseKey && !here.use(statement)) found.push(statement);
+      if (statement.under === null || statement.under.key === this.#under.key) continue;
+      this.#hasStrangers = true;
+      if (!here.use(statement)) found.push(statement);
     }
     return found;
   }
@@ -164,7 +168,7 @@ export class StatementNames {
   /** The client's Parse of a free name is sent next: under which statement. `body`: what follows the name; null: too large to keep. */
   parses(name: string, body: Buffer | null): Statement | null {
     const isAlone = body === null || this.#isUncertain;
-    const statement = isAlone ? this.#shared.alone(body) : this.#shared.take(body, this.#parseKey);
+    const statement = isAlone ? this.#shared.alone(body) : this.#shared.take(body, this.#under);
     const pending = this.#pendingHere.get(statement);
     if (pending !== undefined && pending.number < this.#syncedAt) {
       this.#shared.release(statement);
@@ -299,7 +303,7 @@ export class StatementNames {
     if (pending === undefined && here.has(statement)) this.#sendClose(statement);
     else this.#makeRoom();
     // Parsed under other settings than its own it is good for this session's next message and for nobody else.
-    const isSame = statement === this.#shared.taken || (!this.#isUncertain && statement.parseKey === this.#parseKey);
+    const isSame = statement === this.#shared.taken || (!this.#isUncertain && statement.under?.key === this.#under.key);
     const generation = isSame ? statement.generation : -1;
     const own: OwnParsePending = { kind: 'own parse', number: this.#expected.next, statement, generation };
     this.#pending.push(own);
@@ -348,7 +352,7 @@ export class StatementNames {
         // The server did not know the name any more: somebody has deallocated it unseen.
         here?.doubt(this.#shared.taken);
         this.#unname(pending.name);
-        if (pending.body !== null) this.#name(pending.name, this.#shared.take(pending.body, this.#parseKey));
+        if (pending.body !== null) this.#name(pending.name, this.#shared.take(pending.body, this.#under));
         return;
       case 'close':
         this.#drop(pending);

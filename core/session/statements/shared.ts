@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import { PreparedHere } from './prepared-here.ts';
-import { Statement } from './statement.ts';
+import { Statement, type ParseContext } from './statement.ts';
 
 /** Statements that no client's name stands for any more, kept because they tend to come back: how many, and how many bytes of them. */
 const IDLE_LIMIT = 1_000;
@@ -27,7 +27,7 @@ export class SharedStatements {
   readonly #servers = new WeakMap<ServerConnection, PreparedHere>();
 
   constructor() {
-    this.taken = new Statement(0, Buffer.from([0, 0, 0]), '', null);
+    this.taken = new Statement(0, Buffer.from([0, 0, 0]), null, null);
   }
 
   /** How many there are. */
@@ -36,12 +36,12 @@ export class SharedStatements {
   }
 
   /** The statement of a Parse, referenced once more. `body`: what follows the name in its frame; copied. */
-  take(body: Buffer, parseKey: string): Statement {
+  take(body: Buffer, under: ParseContext): Statement {
     const text = body.length <= PLAIN_KEY_BYTES ? body.toString('latin1') : `#${createHash('sha256').update(body).digest('base64')}`;
-    const key = `${parseKey}\0${text}`;
+    const key = `${under.key}\0${text}`;
     let statement = this.#byKey.get(key);
     if (statement === undefined) {
-      statement = new Statement(this.#nextId++, body, parseKey, key);
+      statement = new Statement(this.#nextId++, body, under, key);
       this.#byKey.set(key, statement);
     } else if (this.#idle.delete(statement)) {
       this.#idleBytes -= statement.frame?.length ?? 0;

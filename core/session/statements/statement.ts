@@ -1,10 +1,19 @@
 /** A prepared statement as servers know it: under a name of the proxy's own, whatever its clients call it. */
+import type { ParseSettings } from '../../state/parse-settings.ts';
 import { Client, HEADER_BYTES } from '../../wire/codes.ts';
 
 /** What the server-side names begin with; a client's own name that begins so is changed wherever it would be taken for one. */
 export const SERVER_PREFIX = '_swy_';
 /** In front of a name that no server-side statement has: numbers follow the prefix otherwise. */
 export const NO_SUCH = `${SERVER_PREFIX}?`;
+
+/** What a Parse depends on beside its text. */
+export interface ParseContext {
+  /** Equal keys: equal settings, as a Parse sees them. */
+  readonly key: string;
+  /** Those that differ from the startup's. */
+  readonly settings: ParseSettings;
+}
 
 /** See the head of this file. Made by `SharedStatements` only. */
 export class Statement {
@@ -13,8 +22,8 @@ export class Statement {
   readonly serverName: Buffer;
   /** Its Parse under the server name; null: too large to be kept, so it is there only where it was parsed. */
   readonly frame: Buffer | null;
-  /** The settings it was parsed under (`parseKeyOf`); null: not known for certain, so it may be parsed nowhere else. */
-  readonly parseKey: string | null;
+  /** The settings it was parsed under; null: not known for certain, so it may be parsed nowhere else. */
+  readonly under: ParseContext | null;
   /** Under what it is found again; null: it belongs to one session. */
   readonly key: string | null;
   /** How many names of clients stand for it. */
@@ -22,11 +31,11 @@ export class Statement {
   /** Counts its retirements: what was prepared under an earlier number is of no use any more. */
   generation = 0;
 
-  constructor(id: number, body: Buffer | null, parseKey: string | null, key: string | null) {
+  constructor(id: number, body: Buffer | null, under: ParseContext | null, key: string | null) {
     this.id = id;
     this.serverName = Buffer.from(`${SERVER_PREFIX}${id}\0`, 'latin1');
     this.frame = body === null ? null : withName(Client.Parse, this.serverName, body);
-    this.parseKey = parseKey;
+    this.under = under;
     this.key = key;
   }
 
