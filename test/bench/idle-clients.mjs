@@ -3,39 +3,40 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { residentKb } from './processes.mjs';
 
-/** Clients that come and go before the first look: code is compiled, buffers are there. */
-const warmUp = 100;
+/**
+ * Clients that are there before the first look, and stay: with them the process grows to its working size. Gone again they would leave
+ * room behind, in which the counted ones cost nothing.
+ */
+export const warmUpClients = 500;
 const atOnce = 10;
 const settleMs = 2_000;
 
 /**
- * Opens clients, each of which asks once and stays.
+ * Opens clients, each of which asks once and stays until all are measured.
  * @returns kB per client of resident memory, and what it was before and after; null where the kernel does not tell
  */
 export async function memoryPerIdleClient({ pooler, database, role, clients }) {
+  const opened = [];
   const open = async (count) => {
-    const opened = [];
-    while (opened.length < count) {
-      const group = Array.from({ length: Math.min(atOnce, count - opened.length) }, () => openClient(pooler, database, role));
+    const wanted = opened.length + count;
+    while (opened.length < wanted) {
+      const group = Array.from({ length: Math.min(atOnce, wanted - opened.length) }, () => openClient(pooler, database, role));
       const settled = await Promise.allSettled(group);
       opened.push(...settled.flatMap(({ value }) => value ?? []));
       const failed = settled.find(({ status }) => status === 'rejected');
-      if (failed !== undefined) {
-        await close(opened);
-        throw failed.reason;
-      }
+      if (failed !== undefined) throw failed.reason;
     }
-    return opened;
+    await sleep(settleMs);
+    return residentKb(pooler.pid);
   };
-  await close(await open(warmUp));
-  await sleep(settleMs);
-  const before = residentKb(pooler.pid);
-  const opened = await open(clients);
-  await sleep(settleMs);
-  const after = residentKb(pooler.pid);
-  await close(opened);
-  if (before === null || after === null) return null;
-  return { clients, beforeKb: before, afterKb: after, kbPerClient: (after - before) / clients };
+  try {
+    const before = await open(warmUpClients);
+    const after = await open(clients);
+    if (before === null || after === null) return null;
+    return { clients, beforeKb: before, afterKb: after, kbPerClient: (after - before) / clients };
+  } finally {
+    await Promise.allSettled(opened.map((client) => client.end()));
+  }
 }
 
 async function openClient({ host, port }, { database }, role) {
@@ -45,8 +46,4 @@ async function openClient({ host, port }, { database }, role) {
   await client.connect();
   await client.query('SELECT 1');
   return client;
-}
-
-async function close(clients) {
-  await Promise.allSettled(clients.map((client) => client.end()));
 }

@@ -1,7 +1,7 @@
 /** The results as one page that needs nothing else: charts, tables, floors; light and dark as the reader has it. */
 import { readFileSync } from 'node:fs';
 import { barChart, escaped, lineChart } from './charts.mjs';
-import { floorRows, header, machineWords, memoryLines, rowsOf, skippedLines } from './tables.mjs';
+import { floorRows, header, machineWords, memoryLines, memoryWords, rowsOf, skippedLines } from './tables.mjs';
 
 const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
 
@@ -32,6 +32,7 @@ ${table(['floor', 'measured (the worst cell)', ''], floorRows(results), (row) =>
 ${results.workloads.map((workload) => section(results, workload)).join('\n')}
 <section>
 <h2>Memory of an idle client</h2>
+<p>${escaped(memoryWords)}</p>
 <div class="charts">${memoryChart(results)}</div>
 <ul>${memoryLines(results)
     .map((line) => `<li>${escaped(line)}</li>`)

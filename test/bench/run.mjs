@@ -12,7 +12,7 @@ import path from 'node:path';
 import { buildHost } from '../matrix/servers.mjs';
 import { startDatabase } from './database.mjs';
 import { floorsOf } from './floors.mjs';
-import { memoryPerIdleClient } from './idle-clients.mjs';
+import { memoryPerIdleClient, warmUpClients } from './idle-clients.mjs';
 import { readKnobs, UnusableKnob, usage } from './knobs.mjs';
 import { measure, warmUp } from './measure.mjs';
 import { pageOf } from './page.mjs';
@@ -113,7 +113,7 @@ async function measureMemory(database, poolers) {
   if (knobs.idleClients === 0) return measured;
   for (const configuration of knobs.configurations.filter(({ kind }) => kind === 'switchyard' || kind === 'pgbouncer')) {
     if (poolers.skipped.has(configuration.id)) continue;
-    const poolSize = configuration.mode === 'session' ? knobs.idleClients + 100 : configuration.poolSize;
+    const poolSize = configuration.mode === 'session' ? knobs.idleClients + warmUpClients : configuration.poolSize;
     const pooler = await poolers.start(configuration, poolSize);
     if (pooler === null) continue;
     try {

@@ -1,4 +1,5 @@
 /** The results as text: for a terminal, and as docs/benchmark.md. */
+import { warmUpClients } from './idle-clients.mjs';
 
 /** Names of the columns of `rowsOf`. */
 export const header = [
@@ -14,6 +15,9 @@ export const header = [
   'RSS MB',
   'servers',
 ];
+
+/** How the memory of an idle client is measured. */
+export const memoryWords = `Resident memory of a fresh process with ${warmUpClients} clients that have asked once, and with the counted ones beside them.`;
 
 /** Everything, as columns. */
 export function forTerminal(results) {
@@ -62,7 +66,7 @@ export function forDocs(results) {
     parts.push(`## ${capital(workload.label)}`, '', `Per second: ${workload.unit}.`, '');
     parts.push(cells(header), `| --- |${' ---: |'.repeat(header.length - 1)}`, ...rows.map(cells), '');
   }
-  parts.push('## Memory of an idle client', '', ...memoryLines(results).map((line) => `- ${line}`), '');
+  parts.push('## Memory of an idle client', '', memoryWords, '', ...memoryLines(results).map((line) => `- ${line}`), '');
   const skipped = skippedLines(results);
   if (skipped.length > 0) parts.push('## Not measured', '', ...skipped.map((line) => `- ${line}`), '');
   return `${parts.join('\n').trimEnd()}\n`;
