@@ -35,7 +35,8 @@ export function Menu({ label, children, items }: MenuProps): ReactNode {
           {children}
         </Button>
       </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
+      {/* Inside the landmark it belongs to, so that a screen reader does not leave it. */}
+      <DropdownMenu.Portal container={document.getElementById('main')}>
         <DropdownMenu.Content
           className={styles.menu}
           align="end"
@@ -52,6 +53,7 @@ export function Menu({ label, children, items }: MenuProps): ReactNode {
           {items.map((item) => (
             <DropdownMenu.Item
               key={item.label}
+              textValue={item.label}
               className={cx(styles.item, item.danger && styles.danger)}
               onSelect={() => {
                 chosen.current = item.onChoose;

@@ -13,7 +13,7 @@ export function Tip({ what, children }: { what: string; children: ReactNode }): 
             <Info size={14} aria-hidden="true" />
           </button>
         </Tooltip.Trigger>
-        <Tooltip.Portal>
+        <Tooltip.Portal container={document.getElementById('main')}>
           <Tooltip.Content className={styles.tip} sideOffset={4} collisionPadding={8}>
             {children}
           </Tooltip.Content>

@@ -17,6 +17,8 @@ export interface PoolingScene {
   observations?: number;
   /** In how many milliseconds a pause gives up, whatever was asked for. */
   pauseWithinMs?: number;
+  /** An endpoint whose mode cannot be switched. */
+  refused?: string;
 }
 
 /** The calls that are about pools. */
@@ -259,6 +261,7 @@ export function poolingHandlers(world: World, scene: PoolingScene, later: (ms: n
       }),
     'endpoints.pooling': ({ id, mode, profile }) =>
       answered(() => {
+        if (id === scene.refused) throw new CallError('in_use', `${id} has replication clients, which need session mode.`);
         if (world.endpoints.every((each) => each.id !== id)) throw new CallError('unknown_endpoint', `There is no endpoint ${id}.`);
         setEndpoint(id, { poolMode: mode, profile });
       }),

@@ -63,7 +63,11 @@ export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMove
       </div>
       <div className={styles.sessions}>
         {plural(endpoint.sessions, 'session')}
-        <a className={styles.pooling} href={hashOf('pools')} title={`${modeWords[endpoint.poolMode]} To change it, go to Pools.`}>
+        <a
+          className={styles.pooling}
+          href={hashOf('pools')}
+          title={`Pool mode: ${modeWords[endpoint.poolMode]} To change it, go to Pools.`}
+        >
           {poolingWords(endpoint.poolMode, endpoint.profile)}
         </a>
       </div>

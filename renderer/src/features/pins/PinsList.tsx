@@ -82,7 +82,7 @@ function Line({ line }: { line: Extract<PinLine, { kind: 'pin' }> }): ReactNode 
       </div>
       <div className={styles.why}>
         <span>{asSentence(pin.reason)}</span>
-        <span className={styles.soft}>What ends it: {asSentence(pin.endsWhen)}</span>
+        <span className={styles.soft}>What ends it: {pin.endsWhen}.</span>
         {pin.statement !== null && (
           <code className={styles.statement} title={pin.statement}>
             {pin.statement}

@@ -24,9 +24,9 @@ export const profileChoices: readonly { value: PoolProfile; label: string }[] = 
   { value: 'observe', label: 'Observe' },
 ];
 
-/** How an endpoint is pooled, as short as it can be said: `session mode`, `transaction mode, strict`. */
+/** How an endpoint is pooled, as short as it can be said: `session`, `transaction, strict`. */
 export function poolingWords(mode: PoolMode, profile: PoolProfile): string {
-  return mode === 'session' ? 'session mode' : `transaction mode, ${profile}`;
+  return mode === 'session' ? 'session' : `transaction, ${profile}`;
 }
 
 const pinTitles: Record<string, string> = {

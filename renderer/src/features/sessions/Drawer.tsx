@@ -204,7 +204,7 @@ function Pooling({ row }: { row: SessionRow }): ReactNode {
                 </span>
               </span>
               <div className={styles.note} title={formatMoment(pin.since)}>
-                Pinned for {formatSpan(now - pin.since)}. What ends it: {asSentence(pin.endsWhen)}
+                Pinned for {formatSpan(now - pin.since)}. What ends it: {pin.endsWhen}.
               </div>
               {pin.statement !== null && <code className={styles.statement}>{pin.statement}</code>}
             </li>

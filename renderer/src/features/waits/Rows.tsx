@@ -52,7 +52,7 @@ export function HolderRow({ id, onClose }: { id: number; onClose: (id: number) =
         {!freed &&
           row.pins.map((pin) => (
             <span key={`${pin.code} ${pin.reason}`} className={styles.pin}>
-              {asSentence(pin.reason)} What ends it: {asSentence(pin.endsWhen)}
+              {asSentence(pin.reason)} What ends it: {pin.endsWhen}.
             </span>
           ))}
         <Told id={id} />
