@@ -194,6 +194,8 @@ async function answers(client: WireClient): Promise<{ said: string[]; status: st
   const said: string[] = [];
   for (;;) {
     const next = await client.next();
+    // A query in an open pipeline and then two Syncs: PostgreSQL 18 trips over itself at whatever comes next.
+    if (next.type === 'E' && next.body.includes('unexpected state STARTED')) return { said, status: 'tripped' };
     if (next.type !== 'E' || !next.body.includes('"the end"')) {
       said.push(plain(next));
       continue;
@@ -247,6 +249,7 @@ describe('shared prepared statements', () => {
           const truth = await answers(direct[index] ?? expect.fail()).catch((error: unknown) =>
             expect.fail(`directly: ${String(error)}; ${asked()}`),
           );
+          if (truth.status === 'tripped') break;
           await write(member.client, bytes, random);
           const label = (): string => `${asked()}\n${truth.said.join('\n')}`;
           const ours = await answers(member.client).catch((error: unknown) => expect.fail(`${String(error)} ${member.ending}; ${label()}`));
