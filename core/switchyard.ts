@@ -98,6 +98,7 @@ export class Switchyard {
   readonly #status: EndpointStatus;
   readonly #pools: Pools;
   readonly #states: ServerStates;
+  readonly #statements = new SharedStatements();
   readonly #proxy: Proxy;
   readonly #settings: ServedSettings;
   readonly #preflight: Preflight;
@@ -106,7 +107,6 @@ export class Switchyard {
   readonly #pending: Pending;
   readonly #sampler = new Sampler();
   readonly #stats = new StatsBook();
-  readonly #statements = new SharedStatements();
   readonly #metrics = new MetricsPage();
   readonly #closed = new ClosedDoors();
   readonly #departure: Departure;
@@ -146,7 +146,10 @@ export class Switchyard {
       passwordFile: this.#passwordFile,
       keepalive: () => this.#settings.current.times.keepalive,
       report: (level, code, message) => this.#log.add(level, code, message),
-      onReset: (connection) => this.#states.wasReset(connection),
+      onReset: (connection) => {
+        this.#states.wasReset(connection);
+        this.#statements.forget(connection);
+      },
       onDial: (backend, failure, version) => {
         // A role that a client brings along and that is refused says nothing against the server.
         const guessed = failure?.kind === 'authentication' && !this.#hasOwnLogin(backend);
@@ -167,6 +170,7 @@ export class Switchyard {
         pools: this.#pools,
         states: this.#states,
         statements: this.#statements,
+        sequenceReaders: new Set(),
         abandoned: () => this.#settings.current.pooling.abandoned,
         observed: (session, before, now, pins, statement) =>
           this.#observations.note({ endpoint: session.place.endpoint, application: session.application }, before, now, pins, statement),

@@ -2,7 +2,7 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { Server, Status } from '../wire/codes.ts';
 import { query } from '../wire/messages.ts';
-import type { Member } from './member.ts';
+import type { Member, MemberState } from './member.ts';
 import type { Stock } from './stock.ts';
 import type { Return } from './want.ts';
 
@@ -53,10 +53,10 @@ export class Upkeep {
 
   /** DISCARD ALL. */
   reset(member: Member): void {
-    const { kept, connection } = member;
+    const { connection } = member;
     this.#tend(member, 'resetting', ask(connection, discardAll, Server.CommandComplete, RESET_DEADLINE_MS), () => {
       member.kept = false;
-      if (kept) this.#hooks.onReset(connection);
+      this.#hooks.onReset(connection);
     });
   }
 
@@ -98,4 +98,12 @@ async function ask(connection: ServerConnection, frame: Buffer, expected: number
   }
   if (ready.body[0] !== Status.Idle) throw new Error('the server is in a transaction');
   if (!connection.isOpen) throw new Error('the connection was closed');
+}
+
+/** What the event log says of a connection that was lost while nobody used it. */
+export function lossEntry(state: MemberState, pool: string, reason: string): ['info' | 'warn', string, string] {
+  if (state === 'resetting') return ['warn', 'reset_failed', `A connection of ${pool} could not be reset and was closed: ${reason}.`];
+  if (state === 'checking')
+    return ['warn', 'check_failed', `A connection of ${pool} did not answer when it was needed and was closed: ${reason}.`];
+  return ['info', 'idle_server_lost', `An idle connection to ${pool} ended: ${reason}.`];
 }

@@ -41,6 +41,11 @@ export interface Lessee {
   wanted(): void;
   /** It wants nothing any more: what it wanted was refused. */
   unwanted(): void;
+  /**
+   * Nothing is on its way, and the client's next statement speaks of its statements by name: they have to be the server's names, and
+   * `Link.names` be native, before it passes.
+   */
+  namesWanted(): void;
 }
 
 const inDoubt = 'it is not certain yet that a failed COPY is over';
@@ -78,6 +83,8 @@ export class Forwarder implements ServerOwner {
   /** It has no server connection, and none is on its way but by `lessee`. */
   #detached = false;
   #lessee: Lessee | null = null;
+  /** The client's next statement waits for its own names on the server. */
+  #wantsNames = false;
   /** See `salvages`. */
   #salvage: NodeJS.Timeout | null = null;
   #onSafe: (() => void) | null = null;
@@ -96,6 +103,7 @@ export class Forwarder implements ServerOwner {
       },
       violated: (message) => this.#end('violation', message),
       dropped: () => this.#client.write(readyForQuery()),
+      needsOwnNames: (type, bytes, start, end) => this.#needsOwnNames(type, bytes, start, end),
     });
     this.response = new ResponseProcessor(this.link, journal, clientPid, {
       forward: (bytes) => this.#toClient(bytes),
@@ -115,6 +123,7 @@ export class Forwarder implements ServerOwner {
         this.#unreadable(error);
       }
       if (this.#isOverfull()) client.pause();
+      if (this.#wantsNames) this.#checkNames();
       if (this.#onSafe !== null) this.#checkSafe();
       else if (this.#detached && this.hasInput) this.#lessee?.wanted();
     });
@@ -350,7 +359,8 @@ export class Forwarder implements ServerOwner {
       this.#server?.destroy(`the server broke the protocol: ${error instanceof Error ? error.message : String(error)}`);
     }
     if (this.#ended) return;
-    if (this.request.isWaiting) this.#pump();
+    if (this.#wantsNames) this.#checkNames();
+    else if (this.request.isWaiting) this.#pump();
     if (this.link.expected.inDoubt) this.#probe();
     if (this.#onSafe !== null) this.#checkSafe();
     if (this.#departing) this.#depart();
@@ -413,11 +423,27 @@ export class Forwarder implements ServerOwner {
     } catch (error) {
       this.#unreadable(error);
     }
+    if (this.#wantsNames) this.#checkNames();
     if (!this.#ended && !this.#isOverfull() && this.#server?.needsDrain !== true) this.#client.resume();
   }
 
   #isOverfull(): boolean {
     return this.request.heldBytes > HELD_LIMIT;
+  }
+
+  #needsOwnNames(type: number, bytes: Buffer, start: number, end: number): boolean {
+    const { expected, status } = this.link;
+    // In an open cycle nobody would answer what is waited for; in a failed transaction it fails by itself.
+    if (this.#lessee === null || expected.cycleOpen || expected.inDoubt || status === Status.Failed) return false;
+    if (!this.journal.speaksOfNames(type, bytes, start, end)) return false;
+    this.#wantsNames = true;
+    return true;
+  }
+
+  #checkNames(): void {
+    if (!this.#wantsNames || this.#ended || !this.isQuiet) return;
+    this.#wantsNames = false;
+    this.#lessee?.namesWanted();
   }
 
   /** Tells the lessee, if the session is at a safe point. */

@@ -3,6 +3,7 @@
  * statement, names of custom settings, type OIDs the client has seen. Journalling is advisory: the catalog capture decides,
  * the journal fills its gaps.
  */
+import { Client, HEADER_BYTES } from '../wire/codes.ts';
 import { digest } from '../sql/digest.ts';
 import { Effect, effectsOf } from '../sql/effects.ts';
 import { customSettingNames, mentionsCustomSettings, statementKind } from '../sql/facts.ts';
@@ -92,6 +93,15 @@ export class SessionJournal {
   /** The same, without forgetting it. */
   peekEffects(): number {
     return this.#effects;
+  }
+
+  /** Whether a Query or Parse, `bytes[start, end)` with its header, speaks of statements by the names that the client has given them. */
+  speaksOfNames(type: number, bytes: Buffer, start: number, end: number): boolean {
+    if (this.watch === null) return false;
+    const textStart = type === Client.Query ? start + HEADER_BYTES : bytes.indexOf(0, start + HEADER_BYTES) + 1;
+    const textEnd = bytes.indexOf(0, textStart);
+    if (textEnd < 0 || textEnd >= end) return false;
+    return (effectsOf(bytes, textStart, textEnd, this.watch) & Effect.Names) !== 0;
   }
 
   /** A FunctionCall passes: what it calls is a number. */

@@ -12,9 +12,9 @@ import type { Pools } from '../pool/pools.ts';
 import type { Want } from '../pool/want.ts';
 import { Effect } from '../sql/effects.ts';
 import { carriedFrom, cleanState, stateOf, type CarriedState } from '../state/carried.ts';
-import { applyChange, changeCost } from '../state/change.ts';
+import { applyChange, changeCost, dropsShared } from '../state/change.ts';
 import { look } from '../state/look.ts';
-import { parseSettingsOf, type ParseSettings } from '../state/parse-settings.ts';
+import { parseSettingsOf } from '../state/parse-settings.ts';
 import { pinsIn, type StatePin } from '../state/pins.ts';
 import { rebase } from '../state/rebase.ts';
 import type { SessionStateCapture } from '../state/state.ts';
@@ -22,12 +22,11 @@ import { Server, Status } from '../wire/codes.ts';
 import { frame, query } from '../wire/messages.ts';
 import type { Forwarder, ForwarderEnd, Lessee } from './forwarder.ts';
 import { leaseFailure } from './lease-failure.ts';
-import { nativeStatements, parseStrangers } from './native-statements.ts';
+import { nativeStatements } from './native-statements.ts';
 import { ALWAYS } from './journal.ts';
 import type { ServerStates } from './server-states.ts';
 import { StatementNames } from './statements/names.ts';
 import type { SharedStatements } from './statements/shared.ts';
-import type { Statement } from './statements/statement.ts';
 import type { Statement } from './statements/statement.ts';
 import { parseStrangers } from './statements/strangers.ts';
 
@@ -117,8 +116,6 @@ export class Lease implements Lessee {
   /** What the last look found that pins, and what statements of the protocol do besides. */
   #found: readonly StatePin[] = [];
   #ties = '';
-  /** What the parse keys of its statements stand for. */
-  readonly #parseSettings = new Map<string, ParseSettings>();
   /** Something was done that no look sees and nothing undoes. */
   #isSticky = false;
   #hasSequences = false;
@@ -269,7 +266,7 @@ export class Lease implements Lessee {
   wanted(): void {
     if (this.#acquisition !== null) return;
     const server = this.#host.pools.take(this.want);
-    if (server !== null && !this.#isAborted && this.#isReady(server) && this.#strangersTo(server).length === 0) this.#attach(server);
+    if (server !== null && !this.#isAborted && this.#isReady(server)) this.#attach(server);
     else void this.#acquire(server);
   }
 
@@ -286,10 +283,11 @@ export class Lease implements Lessee {
     let lost: string | null = null;
     forwarder.suspend({ onDeparture: () => {}, onServerLost: (reason) => (lost = reason) });
     const known = names.names();
-    const statements = nativeStatements(known, this.#parseSettings, forwarder.clientParameters.get('client_encoding') ?? '');
+    const statements = nativeStatements(known, forwarder.clientParameters.get('client_encoding') ?? '');
     const state = stateOf({ ...this.#state, isNative: true, statements });
     try {
-      await applyChange(server, this.#state, state, REPLAY_MS);
+      await this.#change(server, this.#state, state);
+      this.#state = state;
       if (statements.length < known.length) throw new Error('a statement cannot be parsed again');
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -365,8 +363,7 @@ export class Lease implements Lessee {
       states.baseline(place.login, journal.customNames),
     ]);
     const to = rebase(from, defaultsHere, defaultsThere);
-    await applyChange(connection, states.of(connection), to, REPLAY_MS);
-    states.set(connection, to);
+    await this.#change(connection, states.of(connection), to);
     const found = carriedFrom(await look(connection, journal.customNames, LOOK_MS, () => {}).state, baseline, {
       isNative: to.isNative,
       previous: to,
@@ -501,11 +498,11 @@ export class Lease implements Lessee {
   async #inspect(server: ServerConnection): Promise<void> {
     const { forwarder, place } = this.#session;
     const { journal } = forwarder;
-    const run = look(server, journal.customNames, LOOK_MS, (body) =>
-      forwarder.deliverNotification(frame(Server.NotificationResponse, body)),
-    );
+    const deliver = (body: Buffer): void => forwarder.deliverNotification(frame(Server.NotificationResponse, body));
+    const run = look(server, journal.customNames, LOOK_MS, deliver, journal.ownNames);
     try {
-      this.#learn(await run.state, await this.#host.states.baseline(place.login, journal.customNames));
+      const capture = await run.state;
+      this.#learn(capture, await this.#host.states.baseline(place.login, journal.customNames));
     } catch (error) {
       this.#isKnown = false;
       const reason = `its state could not be read: ${error instanceof Error ? error.message : String(error)}`;
@@ -516,9 +513,13 @@ export class Lease implements Lessee {
 
   #learn(capture: SessionStateCapture, baseline: SessionStateCapture): void {
     const { journal } = this.#session.forwarder;
-    const state = carriedFrom(capture, baseline, { isNative: journal.ownNames, previous: this.#state });
+    const state = carriedFrom(capture, baseline, {
+      isNative: journal.ownNames,
+      previous: this.#state,
+      settingsMoved: journal.parseKey === null,
+    });
     this.#isKnown = true;
-    const found = pinsIn(capture, baseline);
+    const found = pinsIn(capture, baseline, state);
     if (this.#profile === 'observe') {
       // What it would have lost, or left to others: what is new since its last look.
       this.#host.observed(this.#session, this.#state, state, found, journal.suspect);
@@ -588,14 +589,10 @@ export class Lease implements Lessee {
       next = null;
       try {
         if (!this.#carries(server)) {
-          await applyChange(server, states.of(server), this.#state, REPLAY_MS);
-          states.set(server, this.#state);
+          await this.#change(server, states.of(server), this.#state);
         }
         const strangers = this.#strangersTo(server);
         if (strangers.length > 0) await parseStrangers(server, this.#host.statements, strangers, REPLAY_MS);
-        const strangers = this.#strangersTo(server);
-        if (strangers.length > 0)
-          await parseStrangers(server, strangers, this.#state, this.#parseSettings, this.#host.statements, REPLAY_MS);
         if (this.#isAborted) await this.#enterFailed(server);
         return server;
       } catch (error) {
@@ -606,14 +603,17 @@ export class Lease implements Lessee {
     }
   }
 
-  /** Shared statements that the connection lacks and that have to be parsed under other settings than the session has now. */
-  #strangersTo(server: ServerConnection): Statement[] {
-    return this.#session.forwarder.link.names?.strangersTo(server) ?? [];
-  }
-
   /** The connection carries exactly what the session has set, and has what only that session's former settings explain. */
   #isReady(server: ServerConnection): boolean {
     return this.#carries(server) && this.#strangersTo(server).length === 0;
+  }
+
+  async #change(server: ServerConnection, from: CarriedState, to: CarriedState): Promise<void> {
+    const { states, statements } = this.#host;
+    if (dropsShared(from, to)) statements.on(server).clear();
+    else statements.on(server).forgetUnnamed();
+    await applyChange(server, from, to, REPLAY_MS);
+    states.set(server, to);
   }
 
   #strangersTo(server: ServerConnection): Statement[] {

@@ -18,6 +18,7 @@ function session(startupNames: string[] = []): {
     forward: () => undefined,
     terminated: () => undefined,
     dropped: () => undefined,
+    needsOwnNames: () => false,
     violated: (message) => expect.fail(message),
   });
   const response = new ResponseProcessor(link, journal, 1, {

@@ -23,6 +23,7 @@ function requests(): { processor: RequestProcessor; link: Link; out: () => Buffe
     forward: (bytes) => forwarded.push(Buffer.from(bytes)),
     terminated: () => events.push('terminated'),
     dropped: () => undefined,
+    needsOwnNames: () => false,
     violated: (message) => events.push(message),
   });
   return { processor, link, events, out: () => Buffer.concat(forwarded) };

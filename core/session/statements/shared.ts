@@ -76,6 +76,11 @@ export class SharedStatements {
     }
   }
 
+  /** Nothing is prepared on it any more: DISCARD ALL was sent. */
+  forget(server: ServerConnection): void {
+    this.#servers.delete(server);
+  }
+
   /** What is prepared on a server connection. */
   on(server: ServerConnection): PreparedHere {
     let here = this.#servers.get(server);
