@@ -20,6 +20,9 @@ for (let c = 0; c < 256; c++) {
   else if (c === 32 || (c >= 9 && c <= 13)) kinds[c] = Kind.Space;
   else if ('\'"();.:$-/[]='.includes(String.fromCharCode(c))) kinds[c] = Kind.Mark;
 }
+/** 1 for what a word can go on with: letters, digits, `_`, `$`. */
+export const wordParts = kinds.map((kind, c) => (kind === Kind.Word || kind === Kind.Digit || c === 36 ? 1 : 0));
+
 const isTagPart = (c: number): boolean => (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95 || (c >= 48 && c <= 57);
 
 /** `at`: after the opening quote of a plain string. */

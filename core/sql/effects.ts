@@ -9,7 +9,7 @@
  * What no reader of one statement can see stays unseen: triggers and defaults (hence `Write`), views, operators and casts that users have
  * made, names put together at run time. An unqualified function name is taken for pg_catalog's, if there is one.
  */
-import { commentEnd, dollarStringEnd, escapedStringEnd, Kind, kinds, quotedEnd, stringEnd } from './byte-text.ts';
+import { commentEnd, dollarStringEnd, escapedStringEnd, Kind, kinds, quotedEnd, stringEnd, wordParts } from './byte-text.ts';
 import {
   anyName,
   Effect,
@@ -103,8 +103,7 @@ function scan(bytes: Buffer, start: number, end: number, strict: boolean): numbe
       let hash = hashStep(0, c);
       for (at++; at < end; at++) {
         const next = bytes[at] ?? 0;
-        const nextKind = kinds[next] ?? 0;
-        if (nextKind !== Kind.Word && nextKind !== Kind.Digit && next !== dollar) break;
+        if (wordParts[next] !== 1) break;
         hash = hashStep(hash, next);
       }
       const after = at < end ? (bytes[at] ?? 0) : 0;
