@@ -13,7 +13,7 @@ export interface PoolCallsContext {
   readonly pools: Pools;
   readonly log: EventLog;
   /** Throws `CallError` (`unknown_endpoint`). */
-  requireEndpoint(id: string): unknown;
+  readonly requireEndpoint: (id: string) => unknown;
 }
 
 type PoolCalls = Pick<

@@ -1,4 +1,7 @@
-/** Nobody gave a connection back in time. */
+/** Nobody gave a connection back in time: which limit was in the way, and what to do about it. */
+import type { Settings } from '../contract/index.ts';
+
+/** See the head of this file. */
 export class PoolExhausted extends Error {
   /** What to do about it. */
   readonly hint: string;
@@ -10,37 +13,36 @@ export class PoolExhausted extends Error {
   }
 }
 
-/** What a waiter found itself in when its time was up. */
+/** What a waiter found when its time was up. */
 export interface Shortage {
   readonly backend: string;
-  readonly pool: string;
-  readonly waitedMs: number;
-  /** Most connections that the pool may have, and how many its sessions have. */
-  readonly size: number;
+  /** The key of the pool, how many of its connections are in use, open or being opened, and who still waits. */
+  readonly key: string;
   readonly active: number;
-  /** Sessions that still wait. */
+  readonly used: number;
   readonly waiting: number;
-  /** Set when the limit of the backend is what stands in the way. */
+  /** The limit of the backend, when it is reached. */
   readonly perBackend: number | null;
-  /** Set when the endpoint is paused. */
-  readonly pausedEndpoint: string | null;
+  /** The endpoint, when it is paused. */
+  readonly paused: string | null;
 }
 
 const WHO = 'SHOW WAITS in the console, and the window, name who holds them.';
 
-/** Says which limit was in the way. */
-export function exhausted(shortage: Shortage): PoolExhausted {
-  const { backend, pool, size, active, waiting, perBackend, pausedEndpoint } = shortage;
-  const vain = `no server connection to ${backend} became free within ${Math.round(shortage.waitedMs / 1000)} s`;
-  if (pausedEndpoint !== null) return new PoolExhausted(`${vain}: endpoint ${pausedEndpoint} is paused`, 'RESUME it, then try again.');
+/** Says it, by the settings of the moment. */
+export function exhausted(shortage: Shortage, { size, reserve, wait }: Settings['pooling']): PoolExhausted {
+  const { backend, key, active, used, waiting, perBackend, paused } = shortage;
+  const vain = `no server connection to ${backend} became free within ${wait} s`;
+  if (paused !== null) return new PoolExhausted(`${vain}: endpoint ${paused} is paused`, 'RESUME it, then try again.');
   const others = waiting > 0 ? `, ${waiting} more wait` : '';
-  if (perBackend !== null) {
+  if (perBackend !== null && used < size) {
     return new PoolExhausted(
-      `${vain}: the backend has as many as it may (pooling.perBackend ${perBackend})${others}`,
+      `${vain}: it has as many as it may (pooling.perBackend ${perBackend})${others}`,
       `Raise pooling.perBackend (and max_connections of the server), or close clients that are idle. ${WHO}`,
     );
   }
-  const all = active >= size ? `all ${size} of pool ${pool} are in use` : `pool ${pool} got no further one (${active} of ${size} in use)`;
+  const most = size + reserve;
+  const all = active >= most ? `all ${most} of pool ${key} are in use` : `${active} of ${most} of pool ${key} are in use`;
   return new PoolExhausted(
     `${vain}: ${all}${others}`,
     `Raise --pool-size (pooling.size, and max_connections of the server), pool by transaction, or close clients that are idle. ${WHO}`,

@@ -3,52 +3,28 @@
  * used last among equals, so that the working set stays small; who waits is served in the order in which they came.
  */
 import { DialFailure } from '../backend/dial-failure.ts';
-import { loginKey, type Login } from '../backend/login.ts';
+import type { Login } from '../backend/login.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { Settings } from '../contract/index.ts';
 import { Reservoir } from '../metrics/distribution.ts';
 import { Alarm } from './alarm.ts';
+import { comingByKey, endOfPatience } from './coming.ts';
 import { exhausted } from './exhausted.ts';
+import type { PoolHooks } from './hooks.ts';
+import { keyOf } from './key.ts';
 import { Logins, type Dialling } from './logins.ts';
 import { Member, type MemberState } from './member.ts';
 import { Room } from './room.ts';
 import type { Share, Sharer } from './share.ts';
 import { Stock } from './stock.ts';
-import { Upkeep } from './upkeep.ts';
+import { lossEntry, Upkeep } from './upkeep.ts';
 import { Waiters, type Waiter } from './waiters.ts';
 import type { Return, Want } from './want.ts';
 
 export { PoolExhausted } from './exhausted.ts';
 
-/** What a pool needs from outside: its limits, a way to open a connection, and a place to report. */
-export interface PoolHooks {
-  /** The settings of the moment. */
-  settings(): Settings['pooling'];
-  /** Opens a connection; rejects with `DialFailure`. */
-  dial(login: Login, signal: AbortSignal): Promise<ServerConnection>;
-  /** Nobody of that endpoint is given a connection. */
-  isPaused(endpoint: string): boolean;
-  /** A session of that endpoint has given one back. */
-  onReleased(endpoint: string): void;
-  /** See `PoolsOptions.onReset`. */
-  onReset(connection: ServerConnection): void;
-  /** Something worth a line in the event log. */
-  report(level: 'info' | 'warn', code: string, message: string): void;
-}
-
-/** How long a connection on its way back is waited for while there is room for another one. */
-const PATIENCE_MS = 250;
 /** How long somebody may be overtaken by those whom a connection suits as it is, before one is closed to make room. */
 const OVERTAKEN_MS = 200;
-
-/** Logins are compared with every transaction; they never change. */
-const keys = new WeakMap<Login, string>();
-
-function keyOf(login: Login): string {
-  let key = keys.get(login);
-  if (key === undefined) keys.set(login, (key = loginKey(login)));
-  return key;
-}
 
 /** See the head of this file. */
 export class Pool implements Sharer {
@@ -235,7 +211,7 @@ export class Pool implements Sharer {
     if (this.#closed) return;
     const now = Date.now();
     if (this.#waiters.size > 0 && (this.stock.oldestIdle !== undefined || this.#room.mayGrow(now))) {
-      const coming = this.#comingByKey(now);
+      const coming = comingByKey(this.#logins, this.stock, now);
       const overtaken: Waiter[] = [];
       for (const waiter of this.#waiters.list()) {
         if (!this.#isServed(waiter) || this.#giveIdle(waiter, now)) continue;
@@ -386,15 +362,6 @@ export class Pool implements Sharer {
     return this.#logins.has(key) || this.stock.has(key);
   }
 
-  /** Connections by key that come by themselves: logins, and those on their way back, if not for too long already. */
-  #comingByKey(now: number): Map<string, number> {
-    const coming = new Map<string, number>();
-    const add = ({ key }: { readonly key: string }): void => void coming.set(key, (coming.get(key) ?? 0) + 1);
-    for (const dialling of this.#logins.all()) add(dialling);
-    for (const member of this.stock.coming()) if (now - member.since < PATIENCE_MS) add(member);
-    return coming;
-  }
-
   #left({ key }: Waiter): void {
     if (this.#waiters.first((waiter) => waiter.key === key) === undefined)
       this.#logins.giveUp((dialling) => dialling.key === key && dialling.endpoint !== '');
@@ -421,26 +388,16 @@ export class Pool implements Sharer {
 
   /** There may be room, here or in the pools of the same backend. */
   #afterLoss(): void {
-    this.serve();
     this.#share.freed(this);
   }
 
   #onAlarm(): void {
     const now = Date.now();
     this.#waiters.look(this.#settings, now, (waiter) => {
-      const { wait, size, reserve } = this.#settings;
-      waiter.settle(
-        exhausted({
-          backend: this.backend,
-          pool: this.key,
-          waitedMs: wait * 1000,
-          size: size + reserve,
-          active: this.stock.count('active'),
-          waiting: this.#waiters.size - 1,
-          perBackend: this.used >= size ? null : this.#share.reached,
-          pausedEndpoint: this.#isServed(waiter) ? null : waiter.want.endpoint,
-        }),
-      );
+      const paused = this.#isServed(waiter) ? null : waiter.want.endpoint;
+      const { backend, key, used } = this;
+      const shortage = { backend, key, used, active: this.stock.count('active'), waiting: this.waiting - 1 };
+      waiter.settle(exhausted({ ...shortage, perBackend: this.#share.reached, paused }, this.#settings));
     });
     this.serve();
   }
@@ -454,15 +411,8 @@ export class Pool implements Sharer {
     }
     const { reserve, reserveAfter } = this.#settings;
     this.#alarm.setFor(this.#waiters.nextLook(this.#settings));
-    const later = [this.#logins.retryAt(oldest.key), ...this.stock.coming().map(({ since }) => since + PATIENCE_MS)];
+    const later = [this.#logins.retryAt(oldest.key), endOfPatience(this.stock, now)];
     if (reserve > 0) later.push(oldest.since + reserveAfter * 1000);
     for (const at of later) if (at > now) this.#alarm.setFor(at);
   }
-}
-
-function lossEntry(state: Member['state'], pool: string, reason: string): ['info' | 'warn', string, string] {
-  if (state === 'resetting') return ['warn', 'reset_failed', `A connection of ${pool} could not be reset and was closed: ${reason}.`];
-  if (state === 'checking')
-    return ['warn', 'check_failed', `A connection of ${pool} did not answer when it was needed and was closed: ${reason}.`];
-  return ['info', 'idle_server_lost', `An idle connection to ${pool} ended: ${reason}.`];
 }

@@ -69,11 +69,15 @@ export class Share {
     return false;
   }
 
-  /** A connection of `sharer` was closed, or nobody there wants it: the others may want its place. */
+  /** A connection of `sharer` was closed, or nobody there wants it: whoever has waited longest may want its place. */
   freed(sharer: Sharer): void {
-    if (this.#limit() === 0 || this.#sharers.size === 1) return;
+    if (this.#limit() === 0 || this.#sharers.size === 1) {
+      sharer.serve();
+      return;
+    }
     const waiting = [...this.#sharers].filter((other) => other !== sharer && other.oldestWaitSince !== null);
-    waiting.sort((a, b) => (a.oldestWaitSince ?? 0) - (b.oldestWaitSince ?? 0));
-    for (const other of waiting) other.serve();
+    waiting.push(sharer);
+    waiting.sort((a, b) => (a.oldestWaitSince ?? Infinity) - (b.oldestWaitSince ?? Infinity));
+    for (const each of waiting) each.serve();
   }
 }

@@ -74,13 +74,13 @@ export class Upkeep {
     this.#hooks.ready(member);
   }
 
-  #tend(member: Member, state: 'resetting' | 'checking', work: Promise<void>, done?: () => void): void {
+  #tend(member: Member, state: 'resetting' | 'checking', work: Promise<void>, afterwards?: () => void): void {
     this.#stock.enter(member, state);
     member.connection.setOwner(member);
     work.then(
       () => {
         if (member.state !== state) return;
-        done?.();
+        afterwards?.();
         this.#hooks.ready(member);
       },
       (error: unknown) => {

@@ -97,8 +97,8 @@ export interface PoolRig {
   readonly paused: Set<string>;
   /** Live. */
   readonly limits: { -readonly [name in keyof Settings['pooling']]: Settings['pooling'][name] };
-  figures(): PoolFigures;
-  socketOf(connection: ServerConnection): FakeSocket;
+  readonly figures: () => PoolFigures;
+  readonly socketOf: (connection: ServerConnection) => FakeSocket;
 }
 
 export function makePool(
