@@ -10,6 +10,8 @@ import type { SessionJournal } from '../session/journal.ts';
 export interface Source {
   readonly server: ServerConnection;
   readonly journal: SessionJournal;
+  /** The unnamed statement follows by itself, when its client uses it next (transaction mode): nothing of it is captured. */
+  readonly leavesUnnamed: boolean;
   /** Notifications that arrive in the middle of an exchange belong to the client; the frame is complete. */
   readonly onNotification: (frame: Buffer) => void;
 }

@@ -140,7 +140,12 @@ export class Preflight {
     const { server } = forwarder;
     if (server === null || session.transfer !== null || forwarder.link.suspended) return [];
     forwarder.suspend({ onDeparture: () => {}, onServerLost: () => {} });
-    const source = { server, journal: forwarder.journal, onNotification: (frame: Buffer) => forwarder.deliverNotification(frame) };
+    const source = {
+      server,
+      journal: forwarder.journal,
+      leavesUnnamed: forwarder.link.names !== null,
+      onNotification: (frame: Buffer) => forwarder.deliverNotification(frame),
+    };
     const run = postgresDialect.capture(source, DEADLINES);
     try {
       return postgresDialect.judge(await run.state, source);

@@ -273,7 +273,12 @@ export class Transfer implements SessionTransfer {
     const { forwarder } = session;
     const old = forwarder.server;
     if (old === null) throw new Recoverable('the session has no server connection');
-    const source: Source = { server: old, journal: forwarder.journal, onNotification: (frame) => forwarder.deliverNotification(frame) };
+    const source: Source = {
+      server: old,
+      journal: forwarder.journal,
+      leavesUnnamed: forwarder.link.names !== null,
+      onNotification: (frame) => forwarder.deliverNotification(frame),
+    };
     this.#begin('capture');
     const run = this.#dialect.capture(source, DEADLINES);
     try {
@@ -302,7 +307,7 @@ export class Transfer implements SessionTransfer {
     forwarder.resume();
     this.#pauseMs = performance.now() - this.#suspendedAt;
     // A server that died after the capture is no loss any more: its session has been rescued.
-    if (former !== null) this.#context.pools.release(former, former.isOpen ? 'reset' : 'close');
+    if (former !== null) session.lease.leave(former);
     this.#settle('success', null);
     return true;
   }

@@ -398,6 +398,12 @@ export class Lease implements Lessee {
     else this.#attach(server);
   }
 
+  /** The session is on another server connection; this one serves others, if it still can. */
+  leave(former: ServerConnection): void {
+    this.#host.states.wasReset(former, this.#session.forwarder.journal.customNames);
+    this.#host.pools.release(former, former.isOpen && !this.#isSticky ? 'reset' : 'close');
+  }
+
   /** See `hold`. `moved`: it has another server connection now, of which nothing is known. */
   unhold(moved: boolean): void {
     this.#isHeld = false;

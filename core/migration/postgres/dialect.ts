@@ -55,7 +55,7 @@ export const postgresDialect: Dialect<PostgresState, SessionStateCapture, Sessio
 
 function runCapture(source: Source, deadlines: StepDeadlines): CaptureRun<PostgresState> {
   const { server, journal } = source;
-  const unnamed = journal.unnamedParse;
+  const unnamed = source.leavesUnnamed ? null : journal.unnamedParse;
   const { frames, readyCount } = captureFrames(serverVersionOf(server), journal.customNames, journal.unstableTypes, unnamed !== null);
   const exchange = server.exchange(frames, readyCount, {
     deadlineMs: deadlines.captureMs,
