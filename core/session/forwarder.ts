@@ -82,6 +82,8 @@ export class Forwarder implements ServerOwner {
   readonly #cancellation = new Cancellation(this);
   /** It has no server connection, and none is on its way but by `lessee`. */
   #detached = false;
+  /** It is being attached for bytes that the request processor does not have yet: no boundary. */
+  #isArriving = false;
   #lessee: Lessee | null = null;
   /** The client's next statement waits for its own names on the server. */
   #wantsNames = false;
@@ -116,7 +118,8 @@ export class Forwarder implements ServerOwner {
     // Until there is a server, the client's first messages wait like those of a suspended session.
     this.link.suspended = true;
     client.on('data', (chunk: Buffer) => {
-      if (this.#detached && !this.#isWelcome(chunk)) return;
+      const wasDetached = this.#detached;
+      if (wasDetached && !this.#isWelcome(chunk)) return;
       try {
         this.request.push(chunk);
       } catch (error) {
@@ -126,6 +129,8 @@ export class Forwarder implements ServerOwner {
       if (this.#wantsNames) this.#checkNames();
       if (this.#onSafe !== null) this.#checkSafe();
       else if (this.#detached && this.hasInput) this.#lessee?.wanted();
+      // What asks for no answer (a Flush) keeps no server connection.
+      else if (wasDetached) this.checkBoundary();
     });
     client.on('drain', () => this.#server?.resumeReading());
     client.on('end', () => this.#depart());
@@ -385,7 +390,11 @@ export class Forwarder implements ServerOwner {
       return false;
     }
     // With a server connection at hand nothing has to be held.
-    if (this.request.isEmpty) this.#lessee?.wanted();
+    if (this.request.isEmpty) {
+      this.#isArriving = true;
+      this.#lessee?.wanted();
+      this.#isArriving = false;
+    }
     return true;
   }
 
@@ -414,7 +423,7 @@ export class Forwarder implements ServerOwner {
     if (this.#ended) return;
     if (this.#departing) this.#depart();
     else if (this.#onSafe !== null) this.#checkSafe();
-    else this.checkBoundary();
+    else if (!this.#isArriving) this.checkBoundary();
   }
 
   #pump(): void {
