@@ -39,7 +39,7 @@ async function open(page: Page, options: WorldOptions): Promise<void> {
 async function go(page: Page, view: (typeof views)[number]): Promise<void> {
   await page
     .getByRole('navigation', { name: 'Views' })
-    .getByRole('link', { name: new RegExp(view, 'i') })
+    .getByRole('link', { name: new RegExp(`^${view}$`, 'i') })
     .click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(new RegExp(view, 'i'));
 }

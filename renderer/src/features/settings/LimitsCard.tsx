@@ -23,11 +23,13 @@ export function TimesCard(props: Pick<CardProps, 'draft' | 'errors'>): ReactNode
   return (
     <section className={styles.card} aria-labelledby="times-title">
       <h2 id="times-title">Times</h2>
-      <p className={styles.soft}>In seconds; 0 stands for no end. The idle times hold for open sessions too.</p>
+      <p className={styles.soft}>In seconds; 0 stands for no end. All but the first hold for open sessions too.</p>
       <div className={styles.times}>
         <NumberField field="login" label="Login" hint="From the connection to the end of the login." {...props} />
         <NumberField field="idleClient" label="Idle client" hint="Without a query or a transaction." {...props} />
         <NumberField field="idleInTransaction" label="Idle in transaction" hint="Since its last answer." {...props} />
+        <NumberField field="query" label="Statement" hint="Cancelled when it runs longer; the session goes on." {...props} />
+        <NumberField field="transaction" label="Transaction" hint="Its session is ended when it takes longer." {...props} />
         <NumberField field="keepalive" label="TCP keepalive" hint="Between probes, both sides." {...props} />
       </div>
     </section>

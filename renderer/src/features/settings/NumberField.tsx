@@ -13,6 +13,8 @@ type NumberKey =
   | 'login'
   | 'idleClient'
   | 'idleInTransaction'
+  | 'query'
+  | 'transaction'
   | 'keepalive'
   | 'metricsPort'
   | PoolNumber;

@@ -44,7 +44,12 @@ export function PoolingCard(props: Props): ReactNode {
           <NumberField field="poolReserve" label="Reserve" hint="How many more in need; 0: none." {...props} />
           <NumberField field="poolReserveAfter" label="Reserve after" hint="Seconds that somebody has to wait before." {...props} />
           <NumberField field="poolPerBackend" label="Per backend" hint="Most of all its pools together; 0: no limit." {...props} />
-          <NumberField field="poolLogins" label="Logins at the same time" hint="Per pool, 1 to 100." {...props} />
+          <NumberField
+            field="poolLogins"
+            label="Opened at once"
+            hint="Most that are being opened at the same time, per pool; 1 to 100."
+            {...props}
+          />
         </div>
       </div>
       <div className={styles.group}>

@@ -21,6 +21,8 @@ export interface Draft extends PoolingDraft {
   login: string;
   idleClient: string;
   idleInTransaction: string;
+  query: string;
+  transaction: string;
   keepalive: string;
   listeners: readonly { endpoint: string; port: string }[];
   unknownEndpoint: Shown['unknownEndpoint'];
@@ -40,6 +42,8 @@ const paths: Record<Exclude<keyof Draft, 'listeners' | 'poolEndpoints'>, string>
   login: 'times.login',
   idleClient: 'times.idleClient',
   idleInTransaction: 'times.idleInTransaction',
+  query: 'times.query',
+  transaction: 'times.transaction',
   keepalive: 'times.keepalive',
   unknownEndpoint: 'unknownEndpoint',
   ...poolingPaths,
@@ -68,6 +72,8 @@ export function draftOf({ tls, authentication, limits, times, listeners, unknown
     login: String(times.login),
     idleClient: String(times.idleClient),
     idleInTransaction: String(times.idleInTransaction),
+    query: String(times.query),
+    transaction: String(times.transaction),
     keepalive: String(times.keepalive),
     listeners: listeners.map(({ endpoint, port }) => ({ endpoint, port: String(port) })),
     unknownEndpoint,
@@ -89,6 +95,8 @@ export function readDraft(draft: Draft, proxyPort: number | null = null): ReadDr
       login: wholeNumber(draft.login),
       idleClient: wholeNumber(draft.idleClient),
       idleInTransaction: wholeNumber(draft.idleInTransaction),
+      query: wholeNumber(draft.query),
+      transaction: wholeNumber(draft.transaction),
       keepalive: wholeNumber(draft.keepalive),
     },
     listeners: draft.listeners.map(({ endpoint, port }) => ({ endpoint, port: wholeNumber(port) })),
@@ -127,7 +135,7 @@ const groups: readonly { name: string; fields: readonly (keyof Draft)[] }[] = [
   { name: 'TLS', fields: ['tlsClients', 'certificate', 'certificateFile', 'keyFile'] },
   { name: 'authentication', fields: ['method', 'verifiersFrom'] },
   { name: 'limits', fields: ['clients', 'clientsPerEndpoint', 'clientsPerUser'] },
-  { name: 'times', fields: ['login', 'idleClient', 'idleInTransaction', 'keepalive'] },
+  { name: 'times', fields: ['login', 'idleClient', 'idleInTransaction', 'query', 'transaction', 'keepalive'] },
   { name: 'routing', fields: ['listeners', 'unknownEndpoint'] },
   { name: 'pools', fields: poolingFields },
   { name: 'metrics', fields: ['metricsPort'] },
