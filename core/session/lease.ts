@@ -23,12 +23,12 @@ import { frame, query } from '../wire/messages.ts';
 import type { Forwarder, ForwarderEnd, Lessee } from './forwarder.ts';
 import { leaseFailure } from './lease-failure.ts';
 import { nativeStatements } from './native-statements.ts';
-import { ALWAYS } from './journal.ts';
 import type { ServerStates } from './server-states.ts';
 import { StatementNames } from './statements/names.ts';
 import type { SharedStatements } from './statements/shared.ts';
 import type { Statement } from './statements/statement.ts';
 import { parseStrangers } from './statements/strangers.ts';
+import { Ties } from './ties.ts';
 
 /** The session of a lease, as far as it concerns the lease. */
 export interface LeasedSession {
@@ -42,34 +42,6 @@ export interface LeasedSession {
   assignments: number;
   waitMs: number;
 }
-
-const TIES: Readonly<Record<string, StatePin>> = {
-  prepared_statement: {
-    code: 'prepared_statement',
-    reason: 'it has prepared a statement while settings that decide its meaning were changing, or one that is too large',
-    endsWhen: 'the statement is closed, or DISCARD ALL',
-  },
-  large_unnamed_statement: {
-    code: 'unnamed_statement',
-    reason: 'its unnamed statement is too large to be kept',
-    endsWhen: 'its next statement',
-  },
-  sticky: {
-    code: 'library_or_seed',
-    reason: 'it has loaded a library, set the random seed, opened a dblink connection, or become another user',
-    endsWhen: 'the client leaves',
-  },
-  sequence: {
-    code: 'sequence',
-    reason: 'it has used a sequence, and currval and lastval are to tell so',
-    endsWhen: 'DISCARD SEQUENCES or DISCARD ALL, or the client leaves (profile compatible does not pin for this)',
-  },
-  unnamed_statement: {
-    code: 'unnamed_statement',
-    reason: 'its unnamed statement was parsed under other settings than it has now',
-    endsWhen: 'its next statement',
-  },
-};
 
 /** What leases have in common. */
 export interface LeaseHost {
@@ -98,7 +70,6 @@ const LOOK_MS = 2_000;
 const REPLAY_MS = 5_000;
 /** Effects after which the server is asked what the session has set. */
 const LOOK = Effect.State | Effect.Names;
-const SEQUENCES = Effect.SequenceRead | Effect.SequenceUse | Effect.Write;
 /** Server connections tried for one request before its client hears of the trouble. */
 const ATTEMPTS = 3;
 
@@ -113,12 +84,9 @@ export class Lease implements Lessee {
   #profile: PoolProfile = 'strict';
   /** What the session has set, as of its last safe point. */
   #state: CarriedState = cleanState;
-  /** What the last look found that pins, and what statements of the protocol do besides. */
+  /** What the last look found that pins. */
   #found: readonly StatePin[] = [];
-  #ties = '';
-  /** Something was done that no look sees and nothing undoes. */
-  #isSticky = false;
-  #hasSequences = false;
+  readonly #ties: Ties;
   /** `#state` and `pins` are what the server would say. */
   #isKnown = true;
   /** A transfer wants it attached. */
@@ -132,6 +100,7 @@ export class Lease implements Lessee {
   constructor(session: LeasedSession, host: LeaseHost) {
     this.#session = session;
     this.#host = host;
+    this.#ties = new Ties(session, host.sequenceReaders, (message) => host.report('warn', 'sequence_state', message, session.id));
     const lease = this;
     this.want = {
       get login() {
@@ -197,15 +166,13 @@ export class Lease implements Lessee {
     if (this.#mode === 'session') return;
     const { journal } = this.#session.forwarder;
     const effects = journal.takeEffects();
-    if ((effects & Effect.Sticky) !== 0) this.#isSticky = true;
+    this.#ties.note(effects, this.#profile);
     if (!this.#isKnown || (effects & LOOK) !== 0) {
-      this.#noteSequences(effects);
       void this.#look();
       return;
     }
     if (journal.parseKey === null) this.#settle();
-    if ((effects & SEQUENCES) !== 0) this.#noteSequences(effects);
-    if (this.#ties !== this.#tiesNow()) this.#pin(this.#found);
+    if (this.#ties.hasChanged(this.#profile)) this.#pin(this.#found);
     if (this.pins.length === 0 && !this.#isHeld) this.#giveBack();
   }
 
@@ -223,39 +190,6 @@ export class Lease implements Lessee {
     const key = `${startupKey(this.#session.place.login.startup)} ${JSON.stringify([...settings])}`;
     journal.parseKey = key;
     link.names?.settled({ key, settings });
-  }
-
-  /** Whether `currval` and `lastval` would tell what this session did last: only where it did it, and where nobody else did since. */
-  #noteSequences(effects: number): void {
-    const { journal } = this.#session.forwarder;
-    const { sequenceReaders } = this.#host;
-    const reader = `${this.#session.place.endpoint} ${this.#session.application}`;
-    if ((effects & Effect.SequenceRead) !== 0 && !sequenceReaders.has(reader)) {
-      sequenceReaders.add(reader);
-      if (this.#profile === 'strict')
-        this.#host.report(
-          'warn',
-          'sequence_state',
-          `Session ${this.#session.id} (${this.#session.application || 'unnamed'}) reads currval or lastval: this time that may be another session's. From now on, sessions of this application are pinned once they have written.`,
-          this.#session.id,
-        );
-    }
-    if (/^discard\s+(?:all|sequences)\b/i.test(journal.suspect ?? '') && journal.kind === 'DISCARD') this.#hasSequences = false;
-    else if ((effects & Effect.SequenceUse) !== 0) this.#hasSequences = true;
-    else if ((effects & (Effect.Write | Effect.SequenceRead)) !== 0 && sequenceReaders.has(reader)) this.#hasSequences = true;
-  }
-
-  /** What ties it to this server connection, beside what a look finds. */
-  #tiesNow(): string {
-    const { journal, link } = this.#session.forwarder;
-    if (this.#profile === 'observe') return '';
-    if (this.#isSticky) return 'sticky';
-    if (this.#hasSequences && this.#profile === 'strict') return 'sequence';
-    if ((link.names?.privateCount ?? 0) > 0) return 'prepared_statement';
-    if (journal.unnamedTooLarge > 0) return 'large_unnamed_statement';
-    return journal.unnamedParse !== null && journal.unnamedKey !== ALWAYS && journal.unnamedKey !== journal.parseKey
-      ? 'unnamed_statement'
-      : '';
   }
 
   #own(names: StatementNames): void {
@@ -327,7 +261,7 @@ export class Lease implements Lessee {
     } else {
       // A server connection that had temporary objects is not used again: their leftovers survive a cleanup (pooling.md 3.3, 3.4.8).
       states.wasReset(server, journal.customNames);
-      pools.release(server, this.#isSticky || this.pins.some(({ code }) => code === 'temp_object') ? 'close' : 'reset');
+      pools.release(server, this.#ties.isSticky || this.pins.some(({ code }) => code === 'temp_object') ? 'close' : 'reset');
     }
   }
 
@@ -401,7 +335,7 @@ export class Lease implements Lessee {
   /** The session is on another server connection; this one serves others, if it still can. */
   leave(former: ServerConnection): void {
     this.#host.states.wasReset(former, this.#session.forwarder.journal.customNames);
-    this.#host.pools.release(former, former.isOpen && !this.#isSticky ? 'reset' : 'close');
+    this.#host.pools.release(former, former.isOpen && !this.#ties.isSticky ? 'reset' : 'close');
   }
 
   /** See `hold`. `moved`: it has another server connection now, of which nothing is known. */
@@ -539,9 +473,7 @@ export class Lease implements Lessee {
     const statement = this.#session.forwarder.journal.suspect;
     const now = Date.now();
     this.#found = found;
-    this.#ties = this.#tiesNow();
-    const tie = TIES[this.#ties];
-    this.pins = [...found, ...(tie === undefined ? [] : [tie])].map((pin) => {
+    this.pins = [...found, ...this.#ties.pins(this.#profile)].map((pin) => {
       const before = this.pins.find(({ code, reason }) => code === pin.code && reason === pin.reason);
       return before ?? { ...pin, since: now, statement };
     });
