@@ -15,7 +15,10 @@ const wanted = process.env['SESSIONS'] === undefined ? null : Number(process.env
 /** `ONLY`: the batches of the run with these numbers alone (comma between). */
 const only = (process.env['ONLY'] ?? '').split(',').filter(Boolean).map(Number);
 
-const SHORTEN_MS = 90_000;
+/** `KEEP_GOING`: tells so many failing batches, not only the first. */
+const most = Number(process.env['KEEP_GOING'] ?? 1);
+
+const SHORTEN_MS = most > 1 ? 15_000 : 90_000;
 /** Playing again needs luck where timing matters: so often a failure gets the chance to come again, each time in another order. */
 const ATTEMPTS = 4;
 
@@ -25,13 +28,19 @@ export async function campaign(title: string, world: World, sessions: number): P
   const numbers = only.length > 0 ? only : Array.from({ length: count }, (_, number) => number);
   const tally: Tally = { steps: 0, probes: 0 };
   const kinds = new Map<string, number>(KINDS.map((kind) => [kind, 0]));
+  const failures: string[] = [];
   const started = performance.now();
   for (const number of numbers) {
     const batch = makeBatch(caseSeed(runSeed, number));
     for (const kind of batch.sessions.flatMap((session) => session.kinds)) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     const difference = await perform(batch, world, tally);
-    if (difference !== null) throw new Error(await tell(title, world, number, batch, difference));
+    if (difference === null) continue;
+    failures.push(await tell(title, world, number, batch, difference));
+    if (failures.length >= most) break;
+    process.stdout.write(`${failures.at(-1)}\n\n`);
+    await world.renew();
   }
+  if (failures.length > 0) throw new Error(failures.join('\n\n'));
   const seconds = (performance.now() - started) / 1_000;
   const { counters, pools } = await world.yard.snapshot();
   const total = (pick: (pool: (typeof pools)[number]) => number): number => pools.reduce((sum, pool) => sum + pick(pool), 0);
