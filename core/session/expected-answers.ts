@@ -84,6 +84,8 @@ export class ExpectedAnswers {
   #gone = 0;
   /** How many entries were there at the last Flush: their answers are on their way. */
   #flushed = 0;
+  /** See `ownReady`. */
+  #ownReadyAt = -1;
 
   /** A COPY failed and it is not known (or was just asked) whether a Sync was ignored with it: `outstanding` may be too high. */
   get inDoubt(): boolean {
@@ -103,6 +105,20 @@ export class ExpectedAnswers {
   /** An error in something that is not answered yet would make the server skip what is sent next. */
   get mayBeSkipped(): boolean {
     return this.#length > 0 && this.#at(this.#length - 1) !== Expected.Sync;
+  }
+
+  /** Nothing is due but the ReadyForQuery of one Sync. */
+  get isOnlySync(): boolean {
+    return this.#length === 1 && this.#at(0) === Expected.Sync;
+  }
+
+  /** The next ReadyForQuery is none of the client's business: what it belongs to is sent again. Only if `isOnlySync`. */
+  ownReady(): void {
+    this.#ownReadyAt = this.#gone;
+  }
+
+  get isReadyOwn(): boolean {
+    return this.#ownReadyAt === this.#gone;
   }
 
   /** The client's message was forwarded. */

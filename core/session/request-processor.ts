@@ -2,12 +2,13 @@
  * The request processor: client to server. Walks message headers in place and forwards whole runs in one write. It stops only
  * at message boundaries: what may not pass yet waits in its held input, so that nothing is lost.
  */
-import { Client, HEADER_BYTES, isClientType, MAX_MESSAGE_LENGTH } from '../wire/codes.ts';
+import { Client, HEADER_BYTES, isClientType, MAX_MESSAGE_LENGTH, Status } from '../wire/codes.ts';
 import { Expected } from './expected-answers.ts';
 import type { SessionJournal } from './journal.ts';
 import type { Link } from './link.ts';
 import type { StatementNames } from './statements/names.ts';
 import { Renamer, Renaming } from './statements/renaming.ts';
+import type { Statement } from './statements/statement.ts';
 
 /** Where the request processor's output goes. */
 export interface RequestSink {
@@ -60,6 +61,9 @@ export class RequestProcessor {
   /** What goes out in the place of the chunk before `#from`; null: nothing has been replaced. */
   #pieces: Buffer[] | null = null;
   #from = 0;
+  /** The chunk begins with a message, outside of a transaction, that uses this statement. */
+  #opening: Statement | null = null;
+  readonly #sendOwn = (bytes: Buffer): void => this.#sink.forward(bytes);
 
   constructor(link: Link, journal: SessionJournal, sink: RequestSink) {
     this.#link = link;
@@ -258,7 +262,10 @@ export class RequestProcessor {
     const { expected } = this.#link;
     this.#isSkipped = expected.skipping && type !== Client.Sync;
     if (this.#isSkipped || expected.copyIn) return Renaming.Pass;
+    const opens = start === 0 && !this.#isWithheld && expected.next === expected.done && this.#link.status === Status.Idle;
+    this.#renamer.used = null;
     const renaming = this.#renamer.rename(names, type, bytes, start, end, total);
+    if (opens) this.#opening = names.front.length === 0 ? this.#renamer.used : null;
     if (renaming !== Renaming.Replace && names.front.length === 0) return renaming;
     this.#pieces ??= [];
     if (!this.#isWithheld && start > this.#from) this.#pieces.push(bytes.subarray(this.#from, start));
@@ -286,6 +293,8 @@ export class RequestProcessor {
     const link = this.#link;
     const type = this.#type;
     const collected = this.#collected?.subarray(0, this.#collectedLength) ?? Buffer.alloc(0);
+    const isText = this.#bodyLeft === 0 && (type === Client.Query || type === Client.Parse);
+    if (isText && !names.isNative && this.#sink.needsOwnNames(type, collected, 0, collected.length)) return false;
     let renaming = this.#rename(names, type, collected, 0, collected.length, this.#length);
     if (renaming === Renaming.Wait) return false;
     // Nobody has names of that length: the server finds none of its own in there.
@@ -342,7 +351,12 @@ export class RequestProcessor {
       return;
     }
     if (end > from) pieces.push(chunk.subarray(from, end));
-    this.#sink.forward(Buffer.concat(pieces));
+    const bytes = Buffer.concat(pieces);
+    this.#sink.forward(bytes);
+    if (this.#opening === null) return;
+    const { names, expected } = this.#link;
+    names?.sent({ bytes, statement: this.#opening, number: expected.done, send: this.#sendOwn });
+    this.#opening = null;
   }
 
   #header(type: number, chunk: Buffer, at: number): void {

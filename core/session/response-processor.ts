@@ -104,7 +104,7 @@ export class ResponseProcessor {
       if (type !== Server.DataRow && this.#note(type, chunk, at, next, end)) {
         // An answer to the proxy's own message, or one that names what the client calls otherwise: everything around it goes on.
         this.#forward(chunk, at);
-        if (this.#instead !== null) this.#sink.forward(this.#instead);
+        if (this.#instead !== null && this.#instead.length > 0) this.#sink.forward(this.#instead);
         this.#instead = null;
         chunk = chunk.subarray(next);
         end = chunk.length;
@@ -137,6 +137,10 @@ export class ResponseProcessor {
     const { expected, names } = this.#link;
     switch (type) {
       case Server.ReadyForQuery:
+        if (names !== null && expected.isReadyOwn) {
+          expected.ready();
+          return true;
+        }
         this.#link.ready(chunk[at + HEADER_BYTES] ?? 0);
         if (names !== null) names.ready();
         return false;

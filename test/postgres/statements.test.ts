@@ -8,7 +8,9 @@ import { parseBackendUrl } from '../../core/endpoints/map.ts';
 import { Forwarder } from '../../core/session/forwarder.ts';
 import { SessionJournal } from '../../core/session/journal.ts';
 import { StatementNames } from '../../core/session/statements/names.ts';
+import { PREPARED_LIMIT } from '../../core/session/statements/prepared-here.ts';
 import { SharedStatements } from '../../core/session/statements/shared.ts';
+import { parseStrangers } from '../../core/session/statements/strangers.ts';
 import { readDataRow } from '../../core/wire/message-reader.ts';
 import { query as queryFrame } from '../../core/wire/messages.ts';
 import { useCluster } from '../support/cluster.ts';
@@ -50,6 +52,7 @@ interface Member {
   /** Why its forwarder ended. */
   readonly ending: string;
   attach(server: ServerConnection): void;
+  /** Once it is at a safe point. */
   detach(): void;
   close(): void;
 }
@@ -281,4 +284,124 @@ describe('shared prepared statements', () => {
     }
     expect(known).toBeLessThan(Math.max(2, seeds / 4));
   }, 240_000);
+
+  it('are made anew after DDL where the client asks for the columns, and everywhere', async () => {
+    const shared = new SharedStatements();
+    const one = await connect();
+    const two = await connect();
+    const member = await join(shared);
+    const other = await join(shared);
+    const owner = (await WireClient.start(cluster().port)).client;
+    try {
+      await owner.query('drop table if exists growing; create table growing (a int); insert into growing values (1)');
+      const letters = (said: WireMessage[]): string => said.map(({ type }) => type).join('');
+      const cycle = [bind('', 'g'), describePortal, execute(''), sync];
+      member.attach(one);
+      member.client.write(parse('g', 'select * from growing'), sync, ...cycle);
+      expect(letters(await member.client.until('Z'))).toBe('1Z');
+      await member.client.until('Z');
+      member.detach();
+      member.attach(two);
+      member.client.write(...cycle);
+      await member.client.until('Z');
+      member.detach();
+      await owner.query('alter table growing add column b int');
+      for (const server of [one, two, one]) {
+        member.attach(server);
+        member.client.write(...cycle);
+        const said = await member.client.until('Z');
+        expect(letters(said)).toBe('2TDCZ');
+        expect(said[1]?.body.readInt16BE(0), 'columns').toBe(2);
+        member.detach();
+      }
+      await owner.query('alter table growing add column c int');
+      member.attach(one);
+      member.client.write(bind('', 'g'), execute(''), sync);
+      const refused = await member.client.until('Z');
+      expect([letters(refused), fields(refused[0] ?? expect.fail())['C']], 'who does not ask has to be told').toEqual(['EZ', '0A000']);
+      member.detach();
+      for (const server of [two, one]) {
+        other.attach(server);
+        other.client.write(parse('mine', 'select * from growing'), bind('', 'mine'), execute(''), closeStatement('mine'), sync);
+        expect(letters(await other.client.until('Z'))).toBe('12DC3Z');
+        other.detach();
+        member.attach(server);
+        member.client.write(bind('', 'g'), execute(''), sync);
+        expect(letters(await member.client.until('Z'))).toBe('2DCZ');
+        member.detach();
+      }
+    } finally {
+      for (const each of [member, other]) each.close();
+      for (const each of [one, two]) each.destroy();
+      owner.destroy();
+    }
+  });
+
+  it('keep the meaning they had when they were parsed', async () => {
+    const shared = new SharedStatements();
+    const one = await connect();
+    const two = await connect();
+    const member = await join(shared);
+    const other = await join(shared);
+    const said = async ({ client }: Member, ...frames: Buffer[]): Promise<string> => {
+      client.write(...frames, sync);
+      const row = (await client.until('Z')).find(({ type }) => type === 'D');
+      return row?.body.toString('latin1', 6) ?? '';
+    };
+    const text = "select to_char('01/02/2024'::date, 'YYYY-MM-DD')";
+    try {
+      const dmy = { key: 'dmy', settings: new Map([['DateStyle', 'ISO, DMY']]) };
+      const mdy = { key: '', settings: new Map<string, string>() };
+      await one.exchange(queryFrame("set datestyle = 'ISO, DMY'"), 1, { deadlineMs: 10_000 }).answer;
+      member.names.settled(dmy);
+      member.attach(one);
+      expect(await said(member, parse('d', text), bind('', 'd'), execute(''))).toBe('2024-02-01');
+      member.detach();
+      await one.exchange(queryFrame('reset datestyle'), 1, { deadlineMs: 10_000 }).answer;
+      member.names.settled(mdy);
+      expect(member.names.strangersTo(one)).toEqual([]);
+      other.attach(two);
+      expect(await said(other, parse('d', text), bind('', 'd'), execute('')), 'the same text, and another statement').toBe('2024-01-02');
+      other.detach();
+      const strangers = member.names.strangersTo(two);
+      expect(strangers).toHaveLength(1);
+      await parseStrangers(two, shared, strangers, 10_000);
+      expect(member.names.strangersTo(two)).toEqual([]);
+      member.attach(two);
+      expect(await said(member, bind('', 'd'), execute(''))).toBe('2024-02-01');
+      expect(await said(member, parse('', 'show datestyle'), bind('', ''), execute(''))).toBe('ISO, MDY');
+      member.detach();
+    } finally {
+      for (const each of [member, other]) each.close();
+      for (const each of [one, two]) each.destroy();
+    }
+  });
+
+  it('are kept prepared up to a limit, and a client may have more than that', async () => {
+    const shared = new SharedStatements();
+    const server = await connect();
+    const member = await join(shared);
+    try {
+      member.attach(server);
+      const count = PREPARED_LIMIT + 150;
+      for (let i = 0; i < count; i += 50) {
+        for (let j = i; j < i + 50; j++) member.client.write(parse(`s${j}`, `select ${j}`));
+        member.client.write(sync);
+        await member.client.until('Z');
+      }
+      member.detach();
+      expect((await preparedOn(server, shared)).length).toBeLessThanOrEqual(PREPARED_LIMIT);
+      member.attach(server);
+      for (let i = 0; i < count; i++) member.client.write(bind('', `s${i}`), execute(''), sync);
+      for (let i = 0; i < count; i++) {
+        const row = (await member.client.until('Z')).find(({ type }) => type === 'D');
+        expect(row?.body.toString('latin1', 6)).toBe(String(i));
+      }
+      member.detach();
+      expect((await preparedOn(server, shared)).length).toBeLessThanOrEqual(PREPARED_LIMIT);
+    } finally {
+      member.close();
+      server.destroy();
+    }
+  });
 });

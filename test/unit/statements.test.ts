@@ -189,6 +189,63 @@ describe('statement names', () => {
   });
 });
 
+describe('a plan that is out of date', () => {
+  const stale = (bench: Bench): void => {
+    bench.response.push(
+      message(
+        'E',
+        cstring('SERROR'),
+        cstring('C0A000'),
+        cstring('Mcached plan must not change result type'),
+        cstring('RRevalidateCachedQuery'),
+        Buffer.from([0]),
+      ),
+    );
+  };
+  const portal = message('D', Buffer.from('P\0'));
+  const prepared = (): Bench => {
+    const bench = new Bench();
+    bench.say(parse('a', 'select * from t'), sync);
+    bench.answer('1Z');
+    bench.sent();
+    bench.got();
+    return bench;
+  };
+
+  it('is made anew behind the back of a client that asks for the columns', () => {
+    const bench = prepared();
+    bench.say(bind('', 'a'), portal, execute(''), sync);
+    expect(bench.sent()).toBe('B_swy_1 D E S');
+    stale(bench);
+    expect(bench.sent()).toBe('C_swy_1 P_swy_1 B_swy_1 D E S');
+    bench.answer('Z');
+    expect([bench.got(), bench.link.expected.outstanding]).toEqual(['', 1]);
+    bench.answer('312nCZ');
+    expect([bench.got(), bench.link.expected.outstanding, bench.link.queries, bench.link.transactions]).toEqual(['2 n C Z', 0, 2, 2]);
+  });
+
+  it('is told where the client has to know, or something has run before, and is made anew the next time, everywhere', () => {
+    for (const cycle of [
+      [bind('', 'a'), execute(''), sync],
+      [bind('', 'a'), portal, execute('')],
+      [bind('', 'a'), portal, execute(''), sync, sync],
+      [execute(''), bind('', 'a'), portal, sync],
+    ]) {
+      const bench = prepared();
+      bench.say(...cycle);
+      bench.sent();
+      if (cycle[0]?.[0] === 0x45) bench.answer('C');
+      stale(bench);
+      expect(bench.got()).toMatch(/E$/);
+      bench.say(sync);
+      bench.answer('Z'.repeat(cycle.filter((each) => each.equals(sync)).length + 1));
+      bench.sent();
+      bench.say(bind('', 'a'), sync);
+      expect(bench.sent()).toBe('C_swy_1 P_swy_1 B_swy_1 S');
+    }
+  });
+});
+
 describe('statements that cannot follow their session', () => {
   it('are those parsed while settings may be changing', () => {
     const bench = new Bench();

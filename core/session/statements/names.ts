@@ -10,11 +10,14 @@ import type { SessionJournal } from '../journal.ts';
 import type { ClosePending, OwnClosePending, OwnParsePending, ParsePending, Pending } from './pending.ts';
 import { PREPARED_LIMIT, type PreparedHere } from './prepared-here.ts';
 import { isStalePlan, putBack } from './put-back.ts';
+import { expectAgain, isRetryable, type Retry } from './retry.ts';
 import type { SharedStatements } from './shared.ts';
 import { withName, type ParseContext, type Statement } from './statement.ts';
 
 /** Statement names are told apart by so many bytes (NAMEDATALEN - 1). */
 const NAME_BYTES = 63;
+
+const nothing = Buffer.alloc(0);
 
 /** A statement under the client's own name. */
 export interface NamedStatement {
@@ -68,6 +71,8 @@ export class StatementNames {
   #unnamedAt = -1;
   /** Number of the last Sync: what was sent before it may fail without what is sent behind it being skipped. */
   #syncedAt = -1;
+  /** What is on its way and could be sent again. */
+  #retry: Retry | null = null;
 
   constructor(shared: SharedStatements, expected: ExpectedAnswers, journal: SessionJournal, watch: NamesWatch) {
     this.#shared = shared;
@@ -214,6 +219,11 @@ export class StatementNames {
     return statement.frame === null && !this.#pendingHere.has(statement) && this.#here?.use(statement) !== true;
   }
 
+  /** A whole cycle of its own has just been sent, outside of a transaction, with nothing in front of it. */
+  sent(cycle: Retry): void {
+    if (this.#pending.length === 0 && isRetryable(cycle.bytes)) this.#retry = cycle;
+  }
+
   /** Something is sent next that replaces the unnamed statement, or takes it away. */
   changesUnnamed(): void {
     const number = this.#expected.next;
@@ -254,10 +264,11 @@ export class StatementNames {
 
   /** ReadyForQuery came. */
   ready(): void {
+    this.#retry = null;
     if (this.#pending.length > 0) this.#pass(this.#expected.done);
   }
 
-  /** An ErrorResponse came, and the expected answers know it: how the client must see it; null: as it is. */
+  /** An ErrorResponse came, and the expected answers know it: how the client must see it; null: as it is; empty: not at all. */
   failed(error: Buffer): Buffer | null {
     const { failedAt, done } = this.#expected;
     if (failedAt < 0) return null;
@@ -274,9 +285,24 @@ export class StatementNames {
     if (failed?.kind === 'own unnamed' && this.#here !== null) this.#here.unnamedOwner = null;
     // A Parse that fails has taken the old statement away all the same.
     if (this.#unnamedAt === failedAt) this.#journal.forgetUnnamed();
-    if (isStalePlan(error)) this.#retire();
+    if (isStalePlan(error)) {
+      this.#retire();
+      if (this.#sendAgain(failedAt)) return nothing;
+    }
     const own = failed !== null && 'name' in failed ? failed.name : null;
     return putBack(error, (id) => own ?? this.#nameOf(id));
+  }
+
+  /** See `Retry`; false: that is not possible. */
+  #sendAgain(failedAt: number): boolean {
+    const retry = this.#retry;
+    this.#retry = null;
+    if (retry?.number !== failedAt || !this.#expected.isOnlySync || this.#expected.inDoubt) return false;
+    this.#expected.ownReady();
+    this.#ensure(retry.statement);
+    expectAgain(this.#expected, retry.bytes);
+    retry.send(Buffer.concat([...this.front.splice(0), retry.bytes]));
+    return true;
   }
 
   /** DISCARD ALL or DEALLOCATE ALL was done. */

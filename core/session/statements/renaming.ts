@@ -4,7 +4,7 @@
  */
 import { Client, HEADER_BYTES } from '../../wire/codes.ts';
 import type { StatementNames } from './names.ts';
-import { NO_SUCH, SERVER_PREFIX } from './statement.ts';
+import { NO_SUCH, SERVER_PREFIX, type Statement } from './statement.ts';
 
 /** What is to be done with a message. */
 export const Renaming = {
@@ -30,6 +30,8 @@ export class Renamer {
   /** See `Renaming.Replace`. */
   head: Buffer = noSuch;
   rest = 0;
+  /** What the last Bind or Describe that was replaced uses. */
+  used: Statement | null = null;
 
   /** `bytes[start, end)` is as much of a message of `total` bytes as is at hand, with its header. It must be sent next, if it may. */
   rename(names: StatementNames, type: number, bytes: Buffer, start: number, end: number, total: number): Renaming {
@@ -38,6 +40,8 @@ export class Renamer {
         names.syncs();
         return Renaming.Pass;
       case Client.Query:
+        // Its text is looked at before it passes, as far as it can be kept.
+        if (end - start < total && total <= PARSE_LIMIT && !names.isNative) return Renaming.More;
         names.changesUnnamed();
         return Renaming.Pass;
       case Client.Parse:
@@ -61,13 +65,13 @@ export class Renamer {
     const nameStart = start + HEADER_BYTES;
     const nameEnd = bytes.indexOf(0, nameStart);
     if (nameEnd < 0 || nameEnd >= end) return missing(end - start, total);
+    const isKept = total <= PARSE_LIMIT;
+    if (isKept && end - start < total && !names.isNative) return Renaming.More;
     if (nameEnd === nameStart) {
       names.changesUnnamed();
       return Renaming.Pass;
     }
     if (names.isNative) return Renaming.Pass;
-    const isKept = total <= PARSE_LIMIT;
-    if (isKept && end - start < total) return Renaming.More;
     const name = bytes.toString('latin1', nameStart, nameEnd);
     const known = names.find(name);
     if (known === undefined) return Renaming.Wait;
@@ -105,6 +109,7 @@ export class Renamer {
     }
     if (names.isGone(statement)) return this.#hide(type, bytes, start, nameStart, nameEnd, total);
     if (!names.uses(name, statement)) return Renaming.Wait;
+    this.used = statement;
     return this.#replace(type, bytes, start, nameStart, nameEnd, total, statement.serverName);
   }
 

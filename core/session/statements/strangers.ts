@@ -12,8 +12,8 @@ import type { SharedStatements } from './shared.ts';
 import type { Statement } from './statement.ts';
 
 /** Settings for the transaction; no value: the startup's. It has no rows, so that nothing is sent for it but its completion. */
-const SET_LOCAL = `SELECT 1 FROM pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) AS s (n, v)
-WHERE pg_catalog.set_config(n, COALESCE(v, (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = n)), true) IS NULL`;
+const SET_LOCAL = `SELECT 1 FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS s (n, v)
+WHERE pg_catalog.set_config(n, COALESCE(v, (SELECT reset_val FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) n)), true) IS NULL`;
 
 /**
  * Parses statements on a server connection that nobody is attached to, each under its own settings, in a transaction that takes them
