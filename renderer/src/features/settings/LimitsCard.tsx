@@ -23,7 +23,7 @@ export function TimesCard(props: Pick<CardProps, 'draft' | 'errors'>): ReactNode
   return (
     <section className={styles.card} aria-labelledby="times-title">
       <h2 id="times-title">Times</h2>
-      <p className={styles.soft}>In seconds; 0 stands for no end. All but the first hold for open sessions too.</p>
+      <p className={styles.soft}>In seconds; 0 stands for no end. Idle, statement and transaction times hold for open sessions too.</p>
       <div className={styles.times}>
         <NumberField field="login" label="Login" hint="From the connection to the end of the login." {...props} />
         <NumberField field="idleClient" label="Idle client" hint="Without a query or a transaction." {...props} />

@@ -20,7 +20,10 @@ export function PoolingCard(props: Props): ReactNode {
   return (
     <section className={styles.card} aria-labelledby="pooling-title">
       <h2 id="pooling-title">Pools</h2>
-      <p className={styles.soft}>A pool holds the server connections of one backend, database and role. Times are in seconds.</p>
+      <p className={styles.soft}>
+        A pool holds the server connections of one backend, database and role. Times are in seconds. What is applied here holds for open
+        sessions too.
+      </p>
       <ChoiceField
         label="Mode"
         value={draft.poolMode}
