@@ -74,8 +74,8 @@ export interface SwitchyardOptions {
   readonly allowOlderServer?: boolean;
   /** Ends the program, as the console's SHUTDOWN asks for it. Left out: the console cannot. */
   readonly onShutdown?: () => void;
-  /** Puts to work what is the host's of the settings; answers what could not be, in words. */
-  readonly onSettings?: (settings: Settings) => Promise<string[]>;
+  /** Puts to work what is the host's of the settings; answers what could not be, in words. `note` makes an event of what came of it. */
+  readonly onSettings?: (settings: Settings, note: (code: string, message: string) => void) => Promise<string[]>;
 }
 
 /** The calls the core answers; those of the demo are the host's. */
@@ -268,7 +268,10 @@ export class Switchyard {
 
   /** The page that Prometheus reads. */
   metrics(): string {
-    return this.#metrics.text(this.#consoleHost(), this.#sampler.samples.at(-1)?.eventLoopP99Ms ?? 0);
+    return this.#metrics.text(this.#consoleHost(), {
+      eventLoopP99Ms: this.#sampler.samples.at(-1)?.eventLoopP99Ms ?? 0,
+      ownParses: this.#statements.ownParses,
+    });
   }
 
   /** The settings at work, as a window sees them. */
@@ -370,7 +373,8 @@ export class Switchyard {
     const { method, verifiersFrom, users } = settings.authentication;
     if (method !== 'trust' && verifiersFrom === null && users.length === 0) problems.push('Nobody can log in: there are no users.');
     await this.#proxy.doors.apply(this.#options.listen.host, settings.listeners);
-    problems.push(...((await this.#options.onSettings?.(settings)) ?? []));
+    const note = (code: string, message: string): void => void this.#log.add('info', code, message);
+    problems.push(...((await this.#options.onSettings?.(settings, note)) ?? []));
     this.#proxy.applyPooling();
     if (this.#address.port !== 0)
       this.#log.add('info', 'settings_changed', 'The settings were changed; they hold for clients that come from now on.');

@@ -78,7 +78,12 @@ export function createHost(options: HostOptions): Host {
     allowOlderServer: options.allowOlderServer,
     ...(options.poolSize === null ? {} : { poolSize: options.poolSize }),
     ...(options.onShutdown === undefined ? {} : { onShutdown: options.onShutdown }),
-    onSettings: (settings) => metrics.apply(settings.metrics.port),
+    onSettings: async (settings, note) => {
+      const before = metrics.url;
+      const problems = await metrics.apply(settings.metrics.port);
+      if (metrics.url !== null && metrics.url !== before) note('metrics_served', `Prometheus finds the metrics at ${metrics.url}.`);
+      return problems;
+    },
   });
   let ready: Host['ready'] = null;
   let stopped: Promise<void> | null = null;

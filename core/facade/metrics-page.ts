@@ -3,7 +3,7 @@ import type { ConsoleHost } from '../console/host.ts';
 import type { LogEntry, PoolRow, TransferRow } from '../contract/index.ts';
 import { Histogram } from '../metrics/histogram.ts';
 import { exposition } from '../metrics/prometheus.ts';
-import { ownMetrics } from './own-metrics.ts';
+import { ownMetrics, type PageFigures } from './own-metrics.ts';
 import { pgbouncerMetrics } from './pgbouncer-metrics.ts';
 import { PoolBook } from './pool-book.ts';
 
@@ -40,7 +40,7 @@ export class MetricsPage {
   }
 
   /** `host`: one made for this page; its rows are asked for once. */
-  text(host: ConsoleHost, eventLoopP99Ms: number): string {
+  text(host: ConsoleHost, more: PageFigures): string {
     const now = asOfNow(host);
     this.#pools.note(now.pools());
     return exposition([
@@ -51,7 +51,7 @@ export class MetricsPage {
         migrationPause: this.#pause.snapshot(),
         migrationState: this.#state.snapshot(),
         events: this.#events,
-        eventLoopP99Ms,
+        ...more,
       }),
     ]);
   }

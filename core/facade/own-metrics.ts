@@ -6,8 +6,16 @@ import type { Family, Labels } from '../metrics/prometheus.ts';
 import { single } from './pgbouncer-metrics.ts';
 import type { BookedPool } from './pool-book.ts';
 
-/** What is kept for the page alone. */
-export interface OwnFigures {
+/** What neither the console shows nor the page keeps. */
+export interface PageFigures {
+  /** 99th percentile of the last second, milliseconds. */
+  readonly eventLoopP99Ms: number;
+  /** Parse messages of the proxy's own to servers. */
+  readonly ownParses: number;
+}
+
+/** What the page is made of besides. */
+export interface OwnFigures extends PageFigures {
   readonly pools: readonly BookedPool[];
   /** Seconds. */
   readonly migrationLatency: HistogramCounts;
@@ -16,8 +24,6 @@ export interface OwnFigures {
   /** Bytes. */
   readonly migrationState: HistogramCounts;
   readonly events: ReadonlyMap<LogEntry['level'], number>;
-  /** 99th percentile of the last second, milliseconds. */
-  readonly eventLoopP99Ms: number;
 }
 
 /** See the head of this file. */
@@ -147,7 +153,7 @@ function poolLabels({ backend, database, role }: Pick<PoolRow, 'backend' | 'data
   return { backend, server_database: database, user: role };
 }
 
-function ofProcess(host: ConsoleHost, { events, eventLoopP99Ms }: OwnFigures): Family[] {
+function ofProcess(host: ConsoleHost, { events, eventLoopP99Ms, ownParses }: OwnFigures): Family[] {
   const { user, system } = process.cpuUsage();
   return [
     {
@@ -156,6 +162,7 @@ function ofProcess(host: ConsoleHost, { events, eventLoopP99Ms }: OwnFigures): F
       type: 'counter',
       samples: [...events].map(([level, value]) => ({ labels: { level }, value })),
     },
+    single('switchyard_reparses_total', 'Parse messages of our own, for statements that a server connection lacked.', ownParses, 'counter'),
     single(
       'switchyard_event_loop_delay_seconds',
       '99th percentile, in the last second, of how late the event loop ran.',

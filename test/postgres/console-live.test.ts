@@ -106,7 +106,7 @@ it('shows what pins, what is prepared, and what a client has set', async () => {
   const client = await connect('ep-a/postgres', 'pinned');
   const id = await idOf('pinned');
   await client.query({ name: 'mine', text: 'SELECT $1::int', values: [1] });
-  expect(await show('PREPARED')).toMatchObject([{ client: id, name: 'mine', shared: 't' }]);
+  expect(await show('PREPARED')).toMatchObject([{ client: id, name: 'mine', shared: 't', statement: 'SELECT $1::int' }]);
   expect((await show('CLIENTS'))[0]).toMatchObject({ prepared_statements: '1', pool_mode: 'transaction' });
   expect((await show('SERVERS'))[0]).toMatchObject({ prepared_statements: '1', state: 'idle' });
   await client.query("SET DateStyle = 'German'");

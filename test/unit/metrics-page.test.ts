@@ -35,7 +35,7 @@ function busyHost(): FakeHost {
 }
 
 function pageOf(host = busyHost(), page = new MetricsPage()): string {
-  return page.text(host, 3.5);
+  return page.text(host, { eventLoopP99Ms: 3.5, ownParses: 6 });
 }
 
 describe('the text', () => {
@@ -65,6 +65,7 @@ describe('the text', () => {
     expect(value('switchyard_pool_connections_opened_total', '{backend="127.0.0.1:1",server_database="postgres",user="me"}')).toBe(3);
     expect(value('switchyard_pool_wait_seconds', '{backend="127.0.0.1:1",figure="max",server_database="postgres",user="me"}')).toBe(1.5);
     expect(value('switchyard_event_loop_delay_seconds')).toBe(0.0035);
+    expect(value('switchyard_reparses_total')).toBe(6);
     expect(value('proxy_conn_migration_attempted')).toBe(0);
   });
 
