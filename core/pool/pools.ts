@@ -23,7 +23,7 @@ export interface PoolsOptions {
   /** Seconds between keepalive probes of the moment; 0: none. Left out: as `dial` has it. */
   keepalive?(): number;
   report(level: 'info' | 'warn', code: string, message: string): void;
-  /** A connection that was kept with its state has been reset since, for a `Want` that is `clean`. */
+  /** A connection has been reset: what it carried is gone. */
   onReset?(connection: ServerConnection): void;
   /** A backend answered or failed: feeds the endpoint's status. */
   onDial(backend: string, failure: DialFailure | null, serverVersion: string | null): void;

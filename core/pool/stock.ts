@@ -1,6 +1,6 @@
 /** The open connections of a pool: which state each is in, and which of the idle ones suits whom. */
 import type { ServerConnection } from '../backend/server-connection.ts';
-import { Member, type MemberState } from './member.ts';
+import type { Member, MemberState } from './member.ts';
 import type { Want } from './want.ts';
 
 /** See the head of this file. */
