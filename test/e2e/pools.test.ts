@@ -182,7 +182,7 @@ test('observations are filtered, exported as what is shown, and cleared after a 
   await expect(list.getByRole('listitem').first()).toContainText(
     'A custom setting is lost to this client, and stays behind for others. custom_setting',
   );
-  await expect(list).toContainText('Write instead: pg_advisory_xact_lock');
+  await expect(list).toContainText('Instead: pg_advisory_xact_lock');
   await page.getByLabel('Application').selectOption('reports');
   await expect(page.getByText('2 of 6 observations')).toBeVisible();
 

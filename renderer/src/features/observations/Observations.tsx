@@ -154,7 +154,7 @@ function Line({ row }: { row: ObservationRow }): ReactNode {
           {row.statement}
         </code>
         <span className={styles.soft}>
-          {row.fix === null ? 'No other way to write it is known: strict keeps the server connection.' : `Write instead: ${row.fix}`}
+          {row.fix === null ? 'No other way to write it is known: strict keeps the server connection.' : `Instead: ${row.fix}`}
         </span>
       </div>
       <div className={styles.where}>
