@@ -51,7 +51,7 @@ export interface Host {
   /** Where clients connect; null until started. */
   readonly ready: { proxy: { host: string; port: number } } | null;
   /** The page that Prometheus reads. */
-  metrics(): string;
+  readonly metrics: () => string;
   /** Where that page has a port of its own; null: it has none. */
   readonly metricsUrl: string | null;
 }

@@ -138,6 +138,18 @@ describe('files', () => {
     expect((await ask('/assets/app.js?v=1')).headers['content-type']).toContain('javascript');
   });
 
+  it('serves the metrics without a token, to nobody who calls it by another name', async () => {
+    const answer = await ask('/metrics');
+    expect([answer.status, answer.body]).toEqual([200, metrics()]);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+      'cross-origin-resource-policy': 'same-origin',
+    });
+    expect((await ask('/metrics', { headers: { host: 'evil.example' } })).status).toBe(421);
+    expect((await ask('/metrics', { headers: { 'sec-fetch-site': 'same-site' } })).status).toBe(403);
+    expect((await ask('/metrics', { method: 'POST' })).status).toBe(405);
+  });
+
   it('protects refusals too', async () => {
     const answer = await ask('/nothing');
     expect(answer.status).toBe(404);
