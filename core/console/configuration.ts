@@ -68,6 +68,7 @@ const keys: Readonly<Record<string, Key>> = {
   min_pool_size: key('pooling', 'min'),
   pool_mode: key('pooling', 'mode'),
   pool_profile: key('pooling', 'profile'),
+  query_timeout: key('times', 'query'),
   query_wait_notify: key('pooling', 'waitNotice'),
   query_wait_timeout: key('pooling', 'wait'),
   reserve_pool_size: key('pooling', 'reserve'),
@@ -78,6 +79,7 @@ const keys: Readonly<Record<string, Key>> = {
   server_login_concurrency: key('pooling', 'logins'),
   server_login_retry: key('pooling', 'retryAfter'),
   tcp_keepidle: key('times', 'keepalive'),
+  transaction_timeout: key('times', 'transaction'),
   unknown_endpoint: { get: (from) => from.unknownEndpoint },
 };
 

@@ -56,6 +56,10 @@ export const settings = z.strictObject({
       idleClient: seconds(0),
       /** A session in a transaction, since its last answer. */
       idleInTransaction: seconds(0),
+      /** A statement that runs for longer is cancelled (57014); its session goes on. The wait for a server connection is not counted. */
+      query: seconds(0),
+      /** A session whose transaction, or whose single statement, takes longer is ended (25P04), and the transaction rolled back. */
+      transaction: seconds(0),
       /** Between TCP keepalive probes, both sides. */
       keepalive: seconds(30),
     })

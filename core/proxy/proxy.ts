@@ -7,14 +7,14 @@ import { loginFor, type Login } from '../backend/login.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
 import { PoolExhausted } from '../pool/pool.ts';
+import { Deadlines } from '../session/deadlines.ts';
 import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/forwarder.ts';
-import type { LeaseHost } from '../session/lease.ts';
+import type { LeaseHost } from '../session/lease-host.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
 import { topOf, type ClientTls } from '../tls/client-tls.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
-import { idleEnd } from '../session/idle.ts';
 import { Admission, type Admitted } from './admission.ts';
 import { authenticate, type Authenticated } from './authenticate.ts';
 import { CancelKeys } from './cancel-keys.ts';
@@ -87,6 +87,7 @@ export class Proxy {
   readonly #clock = new LoginClock();
   readonly #welcomes = new Welcomes();
   readonly #verifiers: Verifiers;
+  readonly #deadlines: Deadlines;
   #sweeper: NodeJS.Timeout | null = null;
   #nextSession = 1;
   #stopping = false;
@@ -94,6 +95,7 @@ export class Proxy {
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#admission = new Admission(() => options.settings().limits);
+    this.#deadlines = new Deadlines(options);
     this.#verifiers = new Verifiers({
       map: options.map,
       authentication: () => options.settings().authentication,
@@ -143,14 +145,7 @@ export class Proxy {
     const { times, limits } = this.#options.settings();
     const now = Date.now();
     this.#clock.sweep(times.login, limits.clients === 0 ? MOST_LOGINS : Math.max(LEAST_LOGINS, limits.clients), now);
-    if (times.idleClient === 0 && times.idleInTransaction === 0) return;
-    for (const session of this.sessions.values()) {
-      const end = idleEnd(session, times, now);
-      if (end === null) continue;
-      const who = `Session ${session.id} (${session.application || 'unnamed'})`;
-      this.#options.report('info', 'idle_closed', `${who} was closed: ${end.message}.`, session.id);
-      session.end(end.sqlState, end.message, end.hint);
-    }
+    this.#deadlines.sweep(this.sessions.values(), times, now);
   }
 
   #accept(socket: net.Socket, listenerEndpoint: string | null): void {

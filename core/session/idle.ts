@@ -3,9 +3,9 @@ import type { Settings } from '../contract/index.ts';
 import { Status } from '../wire/codes.ts';
 import type { Session } from './session.ts';
 
-/** The end of an idle session, in PostgreSQL's own words and codes. */
-export interface IdleEnd {
-  readonly sqlState: '57P05' | '25P03';
+/** The end of a session that takes too long, in PostgreSQL's own words and codes. */
+export interface SessionEnd {
+  readonly sqlState: '57P05' | '25P03' | '25P04';
   readonly message: string;
   readonly hint: string;
 }
@@ -14,7 +14,11 @@ export interface IdleEnd {
  * Looks at one session; null while it may stay. Measured from its last ReadyForQuery, so that a statement's own time is never held
  * against it. 0 in `times` means: for ever.
  */
-export function idleEnd(session: Session, times: Pick<Settings['times'], 'idleClient' | 'idleInTransaction'>, now: number): IdleEnd | null {
+export function idleEnd(
+  session: Session,
+  times: Pick<Settings['times'], 'idleClient' | 'idleInTransaction'>,
+  now: number,
+): SessionEnd | null {
   const { forwarder } = session;
   const { link } = forwarder;
   const isIdle = forwarder.isDetached ? !forwarder.hasInput : forwarder.server !== null && !link.suspended;

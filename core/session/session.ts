@@ -9,7 +9,8 @@ import { Status } from '../wire/codes.ts';
 import { farewell } from './farewell.ts';
 import { Forwarder, type ForwarderEnd } from './forwarder.ts';
 import { SessionJournal } from './journal.ts';
-import { Lease, type LeaseHost } from './lease.ts';
+import type { LeaseHost } from './lease-host.ts';
+import { Lease } from './lease.ts';
 
 /** What a client asked for and how that was understood. Holds a secret: rows are made field by field, never from this. */
 export interface SessionIdentity {
@@ -117,8 +118,10 @@ export class Session {
 
   /** Ends the session with a FATAL error, its server connection released by its owner. */
   end(sqlState: string, message: string, hint?: string): void {
+    const { inMessage } = this.forwarder.response;
     this.forwarder.close(message);
-    this.farewell(fatal(sqlState, message, hint));
+    // Nothing can follow a message of which the client has only a part.
+    this.farewell(inMessage ? undefined : fatal(sqlState, message, hint));
   }
 
   /** Closes the client's socket, after `lastWords` if there are any. */
