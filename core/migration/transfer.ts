@@ -6,7 +6,7 @@ import type { ServerConnection } from '../backend/server-connection.ts';
 import type { Finding, TransferOutcome, TransferPhase, TransferRow } from '../contract/index.ts';
 import type { Pools } from '../pool/pools.ts';
 import { cleanWant } from '../pool/want.ts';
-import type { Rehearsal } from '../session/lease.ts';
+import type { Rehearsal } from '../session/carried-session.ts';
 import type { Session, SessionTransfer } from '../session/session.ts';
 import { Refusal, type Dialect, type Source } from './dialect.ts';
 import { loginBlocker } from './login-blocker.ts';

@@ -15,6 +15,7 @@ const BASELINE_MS = 5_000;
 /** See the head of this file. One for all sessions. */
 export class ServerStates {
   readonly #states = new WeakMap<ServerConnection, CarriedState>();
+  readonly #spoiled = new WeakSet<ServerConnection>();
   readonly #baselines = new Map<string, { at: number; capture: Promise<SessionStateCapture> }>();
   readonly #passwordFile: PasswordFile | null;
 
@@ -31,8 +32,18 @@ export class ServerStates {
     if (state !== cleanState || this.#states.has(server)) this.#states.set(server, state);
   }
 
+  /** It goes to others with what nobody may meet who is not told so (profile `observe`). */
+  spoil(server: ServerConnection): void {
+    this.#spoiled.add(server);
+  }
+
+  isSpoiled(server: ServerConnection): boolean {
+    return this.#spoiled.has(server);
+  }
+
   /** DISCARD ALL was, or will be, sent: of custom settings the names stay. `names`: those its last session may have made. */
   wasReset(server: ServerConnection, names: Iterable<string> = []): void {
+    this.#spoiled.delete(server);
     this.set(server, placeholdersOf(this.of(server), names));
   }
 
