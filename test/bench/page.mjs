@@ -1,7 +1,7 @@
 /** The results as one page that needs nothing else: charts, tables, floors; light and dark as the reader has it. */
 import { readFileSync } from 'node:fs';
 import { barChart, escaped, lineChart } from './charts.mjs';
-import { floorRows, header, machineWords, memoryLines, memoryWords, rowsOf, skippedLines } from './tables.mjs';
+import { busyWords, failureLines, floorRows, header, machineWords, memoryLines, memoryWords, rowsOf, skippedLines } from './tables.mjs';
 
 const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
 
@@ -23,6 +23,9 @@ ${style}</style>
 <h1>Switchyard: benchmark</h1>
 <p><code>${escaped(results.command)}</code></p>
 <p>${escaped(machineWords(results))}</p>
+${busyWords(results)
+  .map((words) => `<p class="skipped">${escaped(words.replaceAll('*', ''))}</p>`)
+  .join('')}
 <p>A ratio compares two runs of the same round; a dot or bar is the median of the rounds, the thin line goes from the lowest to the highest.
 Where every transaction is a session of its own, latency is that of the whole session, login included.</p>
 ${skipped.map((line) => `<p class="skipped">${escaped(line)}</p>`).join('\n')}
@@ -50,21 +53,13 @@ function section(results, workload) {
   return `<section>
 <h2>${escaped(workload.label)}</h2>
 <div class="charts">${chartsOf(results, workload).join('\n')}</div>
-${failuresOf(results, workload)}<details><summary>All figures (per second: ${escaped(workload.unit)})</summary>
+${failureLines(results, workload.id)
+  .map((line) => `<p class="skipped">${escaped(line)}</p>`)
+  .join('')}
+<details><summary>All figures (per second: ${escaped(workload.unit)})</summary>
 ${table(header, rows, () => '')}
 </details>
 </section>`;
-}
-
-/** What has no dot and no bar, and why. */
-function failuresOf(results, workload) {
-  const failed = results.rows.filter((row) => row.workload === workload.id && row.failure !== null);
-  return failed
-    .map(({ configuration, clients, failure }) => {
-      const { label } = results.configurations.find(({ id }) => id === configuration);
-      return `<p class="skipped">FAILED: ${escaped(`${label}, ${clients} clients: ${failure}`)}</p>\n`;
-    })
-    .join('');
 }
 
 function chartsOf(results, workload) {

@@ -28,6 +28,8 @@ mkdirSync(home, { recursive: true });
 // Inside the project, so that what is bundled here finds its packages.
 const folder = mkdtempSync(path.join(home, 'run-'));
 const began = Date.now();
+/** How busy the machine was with other things: beyond the number of its cores, rates say little. */
+const [loadBefore] = os.loadavg();
 let results;
 try {
   requirePgbench();
@@ -140,6 +142,7 @@ function machineOf(postgres) {
   const pgBouncer = findPgBouncer();
   return {
     cores: os.availableParallelism(),
+    loadBefore,
     memoryGb: Math.round(os.totalmem() / 2 ** 30),
     system: `${os.type()} ${os.arch()}`,
     node: process.versions.node,

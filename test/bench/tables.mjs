@@ -24,7 +24,8 @@ export function forTerminal(results) {
   const parts = [];
   for (const workload of results.workloads) {
     const rows = rowsOf(results, workload.id);
-    if (rows.length > 0) parts.push(`${workload.label} (${workload.unit})`, columns([header, ...rows]), '');
+    if (rows.length === 0) continue;
+    parts.push(`${workload.label} (${workload.unit})`, columns([header, ...rows]), ...failureLines(results, workload.id), '');
   }
   parts.push(
     ...memoryLines(results),
@@ -47,6 +48,7 @@ export function forDocs(results) {
     '',
     machineWords(results),
     '',
+    ...busyWords(results).flatMap((words) => [words, '']),
     'All configurations are measured in turn, each round beginning with another one. A ratio compares two runs of the same round; shown is',
     'the median, with the lowest and the highest. Latencies are medians of the rounds’ percentiles; where every transaction is a session of',
     'its own they are those of the whole session, login included. CPU is that of the pooler’s process per transaction (or session), RSS',
@@ -65,6 +67,8 @@ export function forDocs(results) {
     const cells = (row) => `| ${row.join(' | ')} |`;
     parts.push(`## ${capital(workload.label)}`, '', `Per second: ${workload.unit}.`, '');
     parts.push(cells(header), `| --- |${' ---: |'.repeat(header.length - 1)}`, ...rows.map(cells), '');
+    const failures = failureLines(results, workload.id);
+    if (failures.length > 0) parts.push(...failures.map((line) => `- ${line}`), '');
   }
   parts.push('## Memory of an idle client', '', memoryWords, '', ...memoryLines(results).map((line) => `- ${line}`), '');
   const skipped = skippedLines(results);
@@ -80,11 +84,18 @@ export function floorRows(results) {
 /** What it was measured on, and how. */
 export function machineWords({ machine, knobs, at }) {
   const poolers = machine.pgbouncer === null ? 'no PgBouncer' : `PgBouncer ${machine.pgbouncer}`;
+  const load = `load average before: ${machine.loadBefore.toFixed(1)}`;
   const shape = `${machine.cores} cores, ${machine.memoryGb} GB of memory, ${machine.system}`;
   return (
     `${shape}, Node ${machine.node}, PostgreSQL ${machine.postgres}, pgbench ${machine.pgbench}, ${poolers}; clients, poolers and server ` +
-    `share the cores. ${knobs.rounds} rounds of ${knobs.duration} s, scale ${knobs.scale}, ${at.slice(0, 10)}.`
+    `share the cores; ${load}. ${knobs.rounds} rounds of ${knobs.duration} s, scale ${knobs.scale}, ${at.slice(0, 10)}.`
   );
+}
+
+/** A warning, when there is reason for one. */
+export function busyWords({ machine }) {
+  if (machine.loadBefore <= machine.cores / 2) return [];
+  return ['**The machine was busy with other work**: look at the ranges before the medians, and run it again when nothing else does.'];
 }
 
 function verdict({ met }) {
@@ -107,7 +118,7 @@ export function rowsOf(results, workload) {
     .toSorted((a, b) => a.clients - b.clients || order.indexOf(a.configuration) - order.indexOf(b.configuration))
     .map((row) => {
       const { label } = results.configurations.find(({ id }) => id === row.configuration);
-      if (row.tps === null) return [label, String(row.clients), `failed: ${row.failure}`, ...Array(8).fill('')];
+      if (row.tps === null) return [label, String(row.clients), 'failed', ...Array(header.length - 3).fill('')];
       return [
         label,
         String(row.clients),
@@ -132,6 +143,16 @@ function milliseconds(value) {
   return value === null ? '' : value.toFixed(value < 10 ? 2 : 0);
 }
 
+/** What failed, in some or all of its rounds, and why. */
+export function failureLines(results, workload) {
+  const failed = results.rows.filter((row) => row.workload === workload && row.failure !== null);
+  return failed.map(({ configuration, clients, rounds, failure }) => {
+    const { label } = results.configurations.find(({ id }) => id === configuration);
+    const times = `in ${results.knobs.rounds - rounds} of ${results.knobs.rounds} rounds`;
+    return `FAILED: ${label}, ${clients} ${clients === 1 ? 'client' : 'clients'}, ${times}: ${failure}`;
+  });
+}
+
 /** One line per pooler. */
 export function memoryLines(results) {
   if (results.memory.length === 0) return ['memory of an idle client: not measured'];
@@ -149,17 +170,8 @@ export function skippedLines(results) {
 }
 
 function columns(rows) {
-  const widths = rows[0].map((_, at) => Math.max(...rows.filter((row) => !failed(row)).map((row) => row[at].length)));
-  return rows
-    .map((row) => {
-      if (failed(row)) return `${row[0].padEnd(widths[0])}  ${row[1].padStart(widths[1])}  ${row[2]}`;
-      return row.map((text, at) => (at === 0 ? text.padEnd(widths[at]) : text.padStart(widths[at]))).join('  ');
-    })
-    .join('\n');
-}
-
-function failed(row) {
-  return row[2].startsWith('failed');
+  const widths = rows[0].map((_, at) => Math.max(...rows.map((row) => row[at].length)));
+  return rows.map((row) => row.map((text, at) => (at === 0 ? text.padEnd(widths[at]) : text.padStart(widths[at]))).join('  ')).join('\n');
 }
 
 function capital(text) {
