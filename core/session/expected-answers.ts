@@ -19,15 +19,17 @@ export const Expected = {
   Describe: 8,
   Execute: 9,
   Close: 10,
-  /** A Parse and a Close of the proxy's own in front of a message of the client's; an error in them is the answer to that message. */
+  /** The proxy's own, in front of a message of the client's; an error in them is the answer to that message. */
   OwnParse: 11,
-  OwnClose: 12,
+  OwnBind: 12,
+  OwnExecute: 13,
+  OwnClose: 14,
   /** A Flush that has a body: an error, like one of the extended messages, but ignored like any Flush while COPY data is taken. */
-  BadFlush: 13,
+  BadFlush: 15,
   /** A Close of the proxy's own, to find out whether a `MaybeSync` was answered. */
-  Probe: 14,
+  Probe: 16,
   /** CopyDone or CopyFail, sent before it was known whether there is a COPY; no answer of its own. */
-  CopyEnd: 15,
+  CopyEnd: 17,
 } as const;
 type Entry = (typeof Expected)[keyof typeof Expected];
 
@@ -36,9 +38,9 @@ const DROPPED = 0;
 /** Sets of entries as bits: whether one is in a set is asked for every message, and must cost no closure. */
 const bit = (entry: number): number => 1 << entry;
 const PARSES = bit(Expected.Parse) | bit(Expected.UnnamedParse) | bit(Expected.OwnParse);
-const BIND = bit(Expected.Bind);
+const BINDS = bit(Expected.Bind) | bit(Expected.OwnBind);
 const DESCRIBE = bit(Expected.Describe);
-const EXECUTE = bit(Expected.Execute);
+const EXECUTES = bit(Expected.Execute) | bit(Expected.OwnExecute);
 const CLOSES = bit(Expected.Close) | bit(Expected.OwnClose) | bit(Expected.Probe);
 const QUERY = bit(Expected.Query);
 const NONE = 0;
@@ -180,7 +182,7 @@ export class ExpectedAnswers {
    * the COPY, if there is one, is taken as such; a Sync in front of that is ignored, if the server gets to read it.
    */
   copyInStarted(): void {
-    if (this.#inDoubt) this.#resync(EXECUTE | QUERY);
+    if (this.#inDoubt) this.#resync(EXECUTES | QUERY);
     this.#trim();
     const owner = this.#at(0);
     this.#copying = true;
@@ -212,9 +214,9 @@ export class ExpectedAnswers {
     return this.#answered(PARSES, NONE) === Expected.OwnParse;
   }
 
-  /** The server finished a Bind (`2`). */
-  bound(): void {
-    this.#answered(BIND, NONE);
+  /** The server finished a Bind (`2`). True when it was the proxy's own. */
+  bound(): boolean {
+    return this.#answered(BINDS, NONE) === Expected.OwnBind;
   }
 
   /** The server finished a Describe (`n`, or `T`, which a Query brings too). */
@@ -231,10 +233,10 @@ export class ExpectedAnswers {
     return true;
   }
 
-  /** The server finished a command (`C`, `I` or `s`). */
-  completed(): void {
+  /** The server finished a command (`C`, `I` or `s`). True when it was the proxy's own. */
+  completed(): boolean {
     if (this.#copying) this.#copied();
-    this.#answered(EXECUTE, QUERY);
+    return this.#answered(EXECUTES, QUERY) === Expected.OwnExecute;
   }
 
   /** The server sent ErrorResponse. */
@@ -285,7 +287,7 @@ export class ExpectedAnswers {
       const entry = this.#at(i);
       // These might start a COPY, which must not find it, or be mistaken for it. Their own answers will tell.
       if (entry === Expected.Query || entry === Expected.FunctionCall || entry === Expected.Execute) return false;
-      if (entry === Expected.Close || entry === Expected.OwnClose) return false;
+      if (entry === Expected.OwnExecute || entry === Expected.Close || entry === Expected.OwnClose) return false;
     }
     return true;
   }

@@ -2,13 +2,13 @@
  * The request processor: client to server. Walks message headers in place and forwards whole runs in one write. It stops only
  * at message boundaries: what may not pass yet waits in its held input, so that nothing is lost.
  */
-import { Client, HEADER_BYTES, isClientType, MAX_MESSAGE_LENGTH, Status } from '../wire/codes.ts';
+import { Client, HEADER_BYTES, isClientType, MAX_MESSAGE_LENGTH } from '../wire/codes.ts';
 import { Expected } from './expected-answers.ts';
 import type { SessionJournal } from './journal.ts';
 import type { Link } from './link.ts';
 import type { StatementNames } from './statements/names.ts';
-import { Renamer, Renaming } from './statements/renaming.ts';
-import type { Statement } from './statements/statement.ts';
+import { Renaming } from './statements/renaming.ts';
+import { Rewriter } from './statements/rewriter.ts';
 
 /** Where the request processor's output goes. */
 export interface RequestSink {
@@ -51,24 +51,17 @@ export class RequestProcessor {
   #dropping: 'nothing' | 'message' | 'cycle' = 'nothing';
   #dropLeft = 0;
   /** What follows concerns sessions whose statement names are not the server's (`Link.names`). */
-  readonly #renamer = new Renamer();
+  readonly #rewriter: Rewriter;
   /** The input stopped at a message whose names wait for an answer. */
   #isWaiting = false;
   /** The message that is being collected passes only once its names are known. */
   #isWithheld = false;
-  /** The message that is passing is skipped by the server. */
-  #isSkipped = false;
-  /** What goes out in the place of the chunk before `#from`; null: nothing has been replaced. */
-  #pieces: Buffer[] | null = null;
-  #from = 0;
-  /** The chunk begins with a message, outside of a transaction, that uses this statement. */
-  #opening: Statement | null = null;
-  readonly #sendOwn = (bytes: Buffer): void => this.#sink.forward(bytes);
 
   constructor(link: Link, journal: SessionJournal, sink: RequestSink) {
     this.#link = link;
     this.#journal = journal;
     this.#sink = sink;
+    this.#rewriter = new Rewriter(link, (bytes) => sink.forward(bytes));
   }
 
   /** True when no message is partly forwarded. */
@@ -157,7 +150,7 @@ export class RequestProcessor {
         this.#bodyLeft -= taken;
         at += taken;
         if (this.#isWithheld && link.names !== null) {
-          this.#from = at;
+          this.#rewriter.leaveOut(at);
           if (!this.#release(link.names)) {
             this.#putBack(chunk, at);
             return;
@@ -196,7 +189,7 @@ export class RequestProcessor {
           this.#isWaiting = true;
           return;
         }
-        const renaming = this.#rename(link.names, type, chunk, at, whole ? at + length + 1 : end, length + 1);
+        const renaming = this.#rewriter.inPlace(link.names, type, chunk, at, whole ? at + length + 1 : end, length + 1);
         if (renaming === Renaming.Wait) {
           this.#forward(chunk, at);
           this.#hold(chunk.subarray(at), true);
@@ -257,26 +250,6 @@ export class RequestProcessor {
     return chunk.subarray(chunk.length);
   }
 
-  /** Has the names in a message replaced; what takes its place stands in `#pieces`. */
-  #rename(names: StatementNames, type: number, bytes: Buffer, start: number, end: number, total: number): Renaming {
-    const { expected } = this.#link;
-    this.#isSkipped = expected.skipping && type !== Client.Sync;
-    if (this.#isSkipped || expected.copyIn) return Renaming.Pass;
-    const opens = start === 0 && !this.#isWithheld && expected.next === expected.done && this.#link.status === Status.Idle;
-    this.#renamer.used = null;
-    const renaming = this.#renamer.rename(names, type, bytes, start, end, total);
-    if (opens) this.#opening = names.front.length === 0 ? this.#renamer.used : null;
-    if (renaming !== Renaming.Replace && names.front.length === 0) return renaming;
-    this.#pieces ??= [];
-    if (!this.#isWithheld && start > this.#from) this.#pieces.push(bytes.subarray(this.#from, start));
-    this.#pieces.push(...names.front.splice(0));
-    if (!this.#isWithheld) this.#from = start;
-    if (renaming !== Renaming.Replace) return renaming;
-    this.#pieces.push(this.#renamer.head);
-    if (!this.#isWithheld) this.#from = this.#renamer.rest;
-    return renaming;
-  }
-
   /** Collects a message whose names are not at hand yet. */
   #withhold(type: number, total: number, chunk: Buffer, at: number): void {
     this.#isWithheld = true;
@@ -295,14 +268,10 @@ export class RequestProcessor {
     const collected = this.#collected?.subarray(0, this.#collectedLength) ?? Buffer.alloc(0);
     const isText = this.#bodyLeft === 0 && (type === Client.Query || type === Client.Parse);
     if (isText && !names.isNative && this.#sink.needsOwnNames(type, collected, 0, collected.length)) return false;
-    let renaming = this.#rename(names, type, collected, 0, collected.length, this.#length);
+    const renaming = this.#rewriter.collected(names, type, collected, this.#length, collected.length === COLLECT_LIMIT);
     if (renaming === Renaming.Wait) return false;
-    // Nobody has names of that length: the server finds none of its own in there.
-    if (renaming === Renaming.More && collected.length === COLLECT_LIMIT) renaming = Renaming.Pass;
     if (renaming === Renaming.More) return true;
     this.#isWithheld = false;
-    this.#pieces ??= [];
-    this.#pieces.push(collected.subarray(renaming === Renaming.Replace ? this.#renamer.rest : 0));
     link.requestType = type;
     link.requestAt = ++link.clock;
     this.#header(type, collected, 0);
@@ -323,7 +292,7 @@ export class RequestProcessor {
     this.#collected = null;
     this.#isWithheld = false;
     this.#bodyLeft = 0;
-    this.#from = 0;
+    this.#rewriter.leaveOut(0);
     this.#link.bytesIn -= collected.length - at;
     if (at < chunk.length) this.#hold(chunk.subarray(at), true);
     this.#hold(collected, true);
@@ -332,31 +301,14 @@ export class RequestProcessor {
 
   #forward(chunk: Buffer, end: number): void {
     if (this.#link.names !== null) {
-      this.#forwardPieces(chunk, end);
+      this.#link.bytesIn += end;
+      const bytes = this.#rewriter.take(chunk, end);
+      if (bytes !== null) this.#sink.forward(bytes);
       return;
     }
     if (end === 0) return;
     this.#link.bytesIn += end;
     this.#sink.forward(end === chunk.length ? chunk : chunk.subarray(0, end));
-  }
-
-  #forwardPieces(chunk: Buffer, end: number): void {
-    const from = this.#from;
-    const pieces = this.#pieces;
-    this.#from = 0;
-    this.#pieces = null;
-    this.#link.bytesIn += end;
-    if (pieces === null) {
-      if (end > from) this.#sink.forward(chunk.subarray(from, end));
-      return;
-    }
-    if (end > from) pieces.push(chunk.subarray(from, end));
-    const bytes = Buffer.concat(pieces);
-    this.#sink.forward(bytes);
-    if (this.#opening === null) return;
-    const { names, expected } = this.#link;
-    names?.sent({ bytes, statement: this.#opening, number: expected.done, send: this.#sendOwn });
-    this.#opening = null;
   }
 
   #header(type: number, chunk: Buffer, at: number): void {
@@ -409,7 +361,7 @@ export class RequestProcessor {
 
   #note(type: number, bytes: Buffer, start: number, end: number, length: number, complete: boolean): void {
     const { names } = this.#link;
-    if (names !== null && this.#isSkipped) {
+    if (names !== null && this.#rewriter.isSkipped) {
       // As if it had never been sent.
       this.#link.expected.takeUnnamedSkipped();
       if (type === Client.Parse) this.#link.parses++;
@@ -465,7 +417,7 @@ export class RequestProcessor {
     this.#collected = null;
     // Nothing is answered before it is whole: an error in front of it has made the server skip it.
     const isSkipped = this.#number < this.#link.expected.done;
-    this.#isSkipped ||= isSkipped;
+    this.#rewriter.isSkipped ||= isSkipped;
     this.#note(this.#type, collected, 0, this.#collectedLength, this.#length, this.#collectedLength === this.#length);
     if (isSkipped && this.#link.names === null && this.#type !== Client.Bind) this.#journal.unnamedUncertain = true;
   }

@@ -150,8 +150,7 @@ export class ResponseProcessor {
         return isOwn;
       }
       case Server.BindComplete:
-        expected.bound();
-        return false;
+        return expected.bound();
       case Server.CloseComplete: {
         const isOwn = expected.closed();
         if (names !== null) names.succeeded();
@@ -159,12 +158,10 @@ export class ResponseProcessor {
       }
       case Server.CommandComplete:
         if (names !== null && next <= end && forgetsStatements(chunk, at + HEADER_BYTES, next)) names.forgotten();
-        expected.completed();
-        return false;
+        return expected.completed();
       case Server.EmptyQueryResponse:
       case Server.PortalSuspended:
-        expected.completed();
-        return false;
+        return expected.completed();
       case Server.NoData:
         expected.described();
         return false;

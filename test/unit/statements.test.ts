@@ -154,7 +154,7 @@ describe('statement names', () => {
       message('E', cstring('SERROR'), cstring(`C${code}`), cstring(`M${text}`), Buffer.from([0]));
     const said = (frame: Buffer | null): string | undefined =>
       frame === null ? undefined : fields({ type: 'E', body: frame.subarray(5) })['M'];
-    const nameOf = (id: number): string | null => (id === 12 ? 'mine' : null);
+    const nameOf = (label: string): string | null => (label === '12' ? 'mine' : null);
     expect(said(putBack(error('26000', 'prepared statement "_swy_12" does not exist'), nameOf))).toBe(
       'prepared statement "mine" does not exist',
     );

@@ -7,15 +7,15 @@ import { Client } from '../../wire/codes.ts';
 import { close } from '../../wire/messages.ts';
 import { Expected, type ExpectedAnswers } from '../expected-answers.ts';
 import type { SessionJournal } from '../journal.ts';
-import type { ClosePending, OwnClosePending, OwnParsePending, ParsePending, Pending } from './pending.ts';
-import { PREPARED_LIMIT, type PreparedHere } from './prepared-here.ts';
+import { NameBook } from './name-book.ts';
+import { OnItsWay } from './on-its-way.ts';
+import { OwnMessages } from './own-messages.ts';
+import type { Pending } from './pending.ts';
+import type { PreparedHere } from './prepared-here.ts';
 import { isStalePlan, putBack } from './put-back.ts';
 import { expectAgain, isRetryable, type Retry } from './retry.ts';
 import type { SharedStatements } from './shared.ts';
 import { withName, type ParseContext, type Statement } from './statement.ts';
-
-/** Statement names are told apart by so many bytes (NAMEDATALEN - 1). */
-const NAME_BYTES = 63;
 
 const nothing = Buffer.alloc(0);
 
@@ -35,21 +35,12 @@ export interface NamesWatch {
   uncarried(reason: string): void;
 }
 
-interface Name {
-  readonly name: string;
-  readonly statement: Statement;
-  /** The statement has another name of this session's, too. */
-  isAlias: boolean;
-}
-
 /** See the head of this file. */
 export class StatementNames {
   /** The client's names are the server's: only the unnamed statement needs care. */
   isNative = false;
-  /** Statements of this session's that cannot be parsed anywhere else: it must keep its server connection. */
-  privateCount = 0;
-  /** What the proxy sends in front of the client's message. */
-  readonly front: Buffer[] = [];
+  /** The last ReadyForQuery said that a transaction is open. */
+  isInTransaction = false;
   readonly #shared: SharedStatements;
   readonly #expected: ExpectedAnswers;
   readonly #journal: SessionJournal;
@@ -59,14 +50,9 @@ export class StatementNames {
   /** There may be names whose statements were parsed under other settings than the present ones. */
   #hasStrangers = false;
   #isUncertain = false;
-  /** What the server has confirmed. */
-  readonly #names = new Map<string, Name>();
-  readonly #firstNames = new Map<Statement, Name>();
-  /** What is on its way, in order; and the last of it by name and by statement. */
-  readonly #pending: Pending[] = [];
-  readonly #pendingNames = new Map<string, ParsePending | ClosePending>();
-  readonly #pendingHere = new Map<Statement, ParsePending | OwnParsePending | OwnClosePending>();
-  #pendingUnnamed = -1;
+  readonly #book: NameBook;
+  readonly #onItsWay = new OnItsWay();
+  readonly #own: OwnMessages;
   /** Number of the last message that changed the unnamed statement. */
   #unnamedAt = -1;
   /** Number of the last Sync: what was sent before it may fail without what is sent behind it being skipped. */
@@ -79,6 +65,18 @@ export class StatementNames {
     this.#expected = expected;
     this.#journal = journal;
     this.#watch = watch;
+    this.#book = new NameBook(shared);
+    this.#own = new OwnMessages(shared, expected, this.#onItsWay);
+  }
+
+  /** What the proxy sends in front of the client's message; whoever forwards that takes it. */
+  get front(): Buffer[] {
+    return this.#own.front;
+  }
+
+  /** How many of its statements cannot be parsed anywhere else: it must keep its server connection. */
+  get privateCount(): number {
+    return this.#book.privateCount;
   }
 
   /** The session got this server connection. */
@@ -96,7 +94,7 @@ export class StatementNames {
     this.#isUncertain = false;
     if (under.key === this.#under.key) return;
     this.#under = under;
-    this.#hasStrangers = this.#names.size > 0;
+    this.#hasStrangers = this.#book.size > 0;
   }
 
   /** These settings may be others by now: what is parsed from here on is this session's alone. */
@@ -106,17 +104,17 @@ export class StatementNames {
 
   /** How many statements the session has prepared. */
   get size(): number {
-    return this.#names.size;
+    return this.#book.size;
   }
 
   /** Its statements by the client's names, in the order they were prepared. */
   prepared(): { readonly name: string; readonly statement: Statement }[] {
-    return [...this.#names.values()].map(({ name, statement }) => ({ name, statement }));
+    return [...this.#book.values()].map(({ name, statement }) => ({ name, statement }));
   }
 
   /** What the session has prepared, in the order it was. */
   names(): NamedStatement[] {
-    return [...this.#names.values()].map(({ name, statement: { body, under } }) => ({
+    return [...this.#book.values()].map(({ name, statement: { body, under } }) => ({
       name,
       frame: body === null ? null : withName(Client.Parse, Buffer.from(`${name}\0`, 'latin1'), body),
       under,
@@ -132,7 +130,7 @@ export class StatementNames {
     const here = this.#shared.on(server);
     const found: Statement[] = [];
     this.#hasStrangers = false;
-    for (const { statement } of this.#names.values()) {
+    for (const { statement } of this.#book.values()) {
       if (statement.under === null || statement.under.key === this.#under.key) continue;
       this.#hasStrangers = true;
       if (!here.use(statement)) found.push(statement);
@@ -142,14 +140,9 @@ export class StatementNames {
 
   /** The session is over, or its statements have gone elsewhere. What was on its way may or may not have arrived. */
   release(): void {
-    for (const pending of this.#pending) {
-      if (pending.kind === 'parse') this.#shared.release(pending.statement);
-    }
-    for (const statement of this.#pendingHere.keys()) this.#here?.doubt(statement);
-    this.#pending.length = 0;
-    this.#pendingNames.clear();
-    this.#pendingHere.clear();
-    this.#forgetNames();
+    for (const statement of this.#onItsWay.statements.keys()) this.#here?.doubt(statement);
+    for (const pending of this.#onItsWay.takeBefore(Infinity)) this.#undo(pending);
+    this.#book.clear();
     if (this.#here?.unnamedOwner === this) this.#here.unnamedOwner = null;
     this.#here = null;
   }
@@ -163,29 +156,23 @@ export class StatementNames {
 
   /** The statement of a name; null: there is none; undefined: that is not known yet. */
   find(name: string): Statement | null | undefined {
-    const key = keyOf(name);
-    const pending = this.#pendingNames.get(key);
-    if (pending === undefined) return this.#names.get(key)?.statement ?? null;
-    if (pending.number < this.#syncedAt) return undefined;
+    const pending = this.#onItsWay.ofName(name);
+    if (pending === undefined) return this.#book.get(name)?.statement ?? null;
+    if (this.#isOpen(pending)) return undefined;
     return pending.kind === 'parse' ? pending.statement : null;
   }
 
   /** The client's Parse of a free name is sent next: under which statement. `body`: what follows the name; null: too large to keep. */
   parses(name: string, body: Buffer | null): Statement | null {
+    if (this.#here === null) return null;
     const isAlone = body === null || this.#isUncertain;
     const statement = isAlone ? this.#shared.alone(body) : this.#shared.take(body, this.#under);
-    const pending = this.#pendingHere.get(statement);
-    if (pending !== undefined && pending.number < this.#syncedAt) {
+    if (this.#isOpen(this.#onItsWay.statements.get(statement))) {
       this.#shared.release(statement);
       return null;
     }
-    const isThere = pending === undefined ? this.#here?.has(statement) === true : pending.kind !== 'own close';
-    if (isThere) this.#sendClose(statement);
-    else this.#makeRoom();
-    const own: ParsePending = { kind: 'parse', number: this.#expected.next, name, statement, generation: statement.generation };
-    this.#pending.push(own);
-    this.#pendingNames.set(keyOf(name), own);
-    this.#pendingHere.set(statement, own);
+    this.#own.free(this.#here, statement);
+    this.#onItsWay.add({ kind: 'parse', number: this.#expected.next, name, statement, generation: statement.generation });
     if (body === null) this.#watch.uncarried('a prepared statement is too large to be carried');
     return statement;
   }
@@ -194,42 +181,39 @@ export class StatementNames {
   duplicates(name: string, body: Buffer | null): Statement | null {
     const { taken } = this.#shared;
     if (!this.#ensure(taken)) return null;
-    this.#pending.push({ kind: 'duplicate', number: this.#expected.next, name, body: body === null ? null : Buffer.from(body) });
+    this.#onItsWay.add({ kind: 'duplicate', number: this.#expected.next, name, body: body === null ? null : Buffer.from(body) });
     return taken;
   }
 
   /** A message that uses a statement is sent next. */
   uses(name: string, statement: Statement): boolean {
     if (!this.#ensure(statement)) return false;
-    const known = this.#names.get(keyOf(name));
+    const known = this.#book.get(name);
     if (known === undefined || known.isAlias || known.name !== name || known.statement !== statement)
-      this.#pending.push({ kind: 'use', number: this.#expected.next, name });
+      this.#onItsWay.add({ kind: 'use', number: this.#expected.next, name });
     return true;
   }
 
   /** The client's Close of a name that stands for something is sent next. */
   closes(name: string): void {
-    const own: ClosePending = { kind: 'close', number: this.#expected.next, name };
-    this.#pending.push(own);
-    this.#pendingNames.set(keyOf(name), own);
+    this.#onItsWay.add({ kind: 'close', number: this.#expected.next, name });
   }
 
   /** It cannot be used where the session is, and nowhere else. */
   isGone(statement: Statement): boolean {
-    return statement.frame === null && !this.#pendingHere.has(statement) && this.#here?.use(statement) !== true;
+    return statement.frame === null && (this.#here === null || !this.#own.use(this.#here, statement));
   }
 
   /** A whole cycle of its own has just been sent, outside of a transaction, with nothing in front of it. */
   sent(cycle: Retry): void {
-    if (this.#pending.length === 0 && isRetryable(cycle.bytes)) this.#retry = cycle;
+    if (this.#onItsWay.length === 0 && isRetryable(cycle.bytes)) this.#retry = cycle;
   }
 
   /** Something is sent next that replaces the unnamed statement, or takes it away. */
   changesUnnamed(): void {
     const number = this.#expected.next;
     if (this.#expected.mayBeSkipped) {
-      this.#pending.push({ kind: 'unnamed', number, before: this.#journal.saveUnnamed(), changedAt: this.#unnamedAt });
-      this.#pendingUnnamed = number;
+      this.#onItsWay.add({ kind: 'unnamed', number, before: this.#journal.saveUnnamed(), changedAt: this.#unnamedAt });
     } else if (this.#here !== null) {
       this.#here.unnamedOwner = this;
     }
@@ -239,13 +223,12 @@ export class StatementNames {
   /** A message that uses the unnamed statement is sent next. */
   usesUnnamed(): boolean {
     if (this.#here === null || this.#here.unnamedOwner === this) return true;
-    if (this.#pendingUnnamed >= 0) return this.#pendingUnnamed > this.#syncedAt;
-    this.#pendingUnnamed = this.#expected.next;
-    this.#pending.push({ kind: 'own unnamed', number: this.#pendingUnnamed });
+    if (this.#onItsWay.unnamed >= 0) return this.#onItsWay.unnamed > this.#syncedAt;
+    this.#onItsWay.add({ kind: 'own unnamed', number: this.#expected.next });
     const { unnamedParse } = this.#journal;
-    if (unnamedParse === null) this.#send(Expected.OwnClose, close('S', ''));
+    if (unnamedParse === null) this.#own.send(Expected.OwnClose, close('S', ''));
     // Copied: the journal may be told of the next one before this is written.
-    else this.#sendParse(Buffer.from(unnamedParse));
+    else this.#own.parseFrame(Buffer.from(unnamedParse));
     return true;
   }
 
@@ -253,19 +236,16 @@ export class StatementNames {
 
   /** A Parse or Close was answered well. */
   succeeded(): void {
-    if (this.#pending.length === 0) return;
-    const answered = this.#expected.done - 1;
-    this.#pass(answered);
-    const first = this.#pending[0];
-    if (first === undefined || first.number !== answered) return;
-    this.#pending.shift();
-    this.#commit(first);
+    if (this.#onItsWay.length === 0) return;
+    const { done } = this.#expected;
+    this.#pass(done - 1);
+    for (const pending of this.#onItsWay.takeBefore(done)) this.#commit(pending);
   }
 
   /** ReadyForQuery came. */
   ready(): void {
     this.#retry = null;
-    if (this.#pending.length > 0) this.#pass(this.#expected.done);
+    if (this.#onItsWay.length > 0) this.#pass(this.#expected.done);
   }
 
   /** An ErrorResponse came, and the expected answers know it: how the client must see it; null: as it is; empty: not at all. */
@@ -273,12 +253,10 @@ export class StatementNames {
     const { failedAt, done } = this.#expected;
     if (failedAt < 0) return null;
     this.#pass(failedAt);
-    let count = 0;
-    while ((this.#pending[count]?.number ?? done) < done) count++;
-    const lost = this.#pending.splice(0, count);
+    const lost = this.#onItsWay.takeBefore(done);
     const failed = lost[0]?.number === failedAt ? lost[0] : null;
     for (const pending of lost.toReversed()) {
-      this.#drop(pending);
+      this.#undo(pending);
       if (pending.kind === 'unnamed' && pending !== failed) this.#restoreUnnamed(pending);
     }
     if (failed?.kind === 'unnamed' && this.#here !== null) this.#here.unnamedOwner = this;
@@ -290,7 +268,7 @@ export class StatementNames {
       if (this.#sendAgain(failedAt)) return nothing;
     }
     const own = failed !== null && 'name' in failed ? failed.name : null;
-    return putBack(error, (id) => own ?? this.#nameOf(id));
+    return putBack(error, (label) => own ?? this.#book.nameOf(label) ?? this.#onItsWay.nameOf(label));
   }
 
   /** See `Retry`; false: that is not possible. */
@@ -307,7 +285,7 @@ export class StatementNames {
 
   /** DISCARD ALL or DEALLOCATE ALL was done. */
   forgotten(): void {
-    this.#forgetNames();
+    this.#book.clear();
     this.#here?.clear();
   }
 
@@ -316,85 +294,32 @@ export class StatementNames {
     this.#watch.uncarried('its unnamed statement is too large to be carried');
   }
 
-  // ---- the proxy's own messages ----
-
-  /** Sees to it that the server has the statement; false: whether it has is not known yet. */
-  #ensure(statement: Statement): boolean {
-    const here = this.#here;
-    if (here === null) return true;
-    const pending = this.#pendingHere.get(statement);
-    if (pending !== undefined && pending.number < this.#syncedAt) return false;
-    if (pending === undefined ? here.use(statement) : pending.kind !== 'own close') return true;
-    if (statement.frame === null) return true;
-    if (pending === undefined && here.has(statement)) this.#sendClose(statement);
-    else this.#makeRoom();
-    // Parsed under other settings than its own it is good for this session's next message and for nobody else.
-    const isSame = statement === this.#shared.taken || (!this.#isUncertain && statement.under?.key === this.#under.key);
-    const generation = isSame ? statement.generation : -1;
-    const own: OwnParsePending = { kind: 'own parse', number: this.#expected.next, statement, generation };
-    this.#pending.push(own);
-    this.#pendingHere.set(statement, own);
-    this.#sendParse(statement.frame);
-    return true;
-  }
-
-  #makeRoom(): void {
-    const here = this.#here;
-    if (here === null) return;
-    for (let over = Math.min(2, here.size + 1 - PREPARED_LIMIT); over > 0; over--) {
-      const oldest = here.oldest(this.#pendingHere);
-      if (oldest !== null) this.#sendClose(oldest);
-    }
-  }
-
-  #sendClose(statement: Statement): void {
-    const own: OwnClosePending = { kind: 'own close', number: this.#expected.next, statement };
-    this.#pending.push(own);
-    this.#pendingHere.set(statement, own);
-    this.#send(Expected.OwnClose, close('S', statement.serverName.toString('latin1', 0, statement.serverName.length - 1)));
-  }
-
-  #sendParse(frame: Buffer): void {
-    this.#shared.ownParses++;
-    this.#send(Expected.OwnParse, frame);
-  }
-
-  #send(kind: typeof Expected.OwnParse | typeof Expected.OwnClose, frame: Buffer): void {
-    this.#expected.push(kind);
-    this.front.push(frame);
-  }
-
   // ---- what becomes of what was sent ----
 
   #commit(pending: Pending): void {
     const here = this.#here;
     switch (pending.kind) {
       case 'parse':
-        this.#drop(pending, false);
         here?.add(pending.statement, pending.generation);
-        this.#name(pending.name, pending.statement);
+        this.#book.set(pending.name, pending.statement);
         return;
       case 'duplicate':
         // The server did not know the name any more: somebody has deallocated it unseen.
         here?.doubt(this.#shared.taken);
-        this.#unname(pending.name);
-        if (pending.body !== null) this.#name(pending.name, this.#shared.take(pending.body, this.#under));
+        this.#book.delete(pending.name);
+        if (pending.body !== null) this.#book.set(pending.name, this.#shared.take(pending.body, this.#under));
         return;
       case 'close':
-        this.#drop(pending);
-        this.#unname(pending.name);
+        this.#book.delete(pending.name);
         return;
       case 'own parse':
-        this.#drop(pending);
         here?.add(pending.statement, pending.generation);
         return;
       case 'own close':
-        this.#drop(pending);
         here?.delete(pending.statement);
         return;
       case 'own unnamed':
       case 'unnamed':
-        this.#drop(pending);
         if (here !== null) here.unnamedOwner = this;
         return;
       case 'use':
@@ -402,30 +327,21 @@ export class StatementNames {
     }
   }
 
-  /** It is no longer on its way. `undone`: it never was. */
-  #drop(pending: Pending, undone = true): void {
-    if (pending.kind === 'parse' || pending.kind === 'close') {
-      const key = keyOf(pending.name);
-      if (this.#pendingNames.get(key) === pending) this.#pendingNames.delete(key);
-    }
-    if (pending.kind === 'parse' || pending.kind === 'own parse' || pending.kind === 'own close') {
-      if (this.#pendingHere.get(pending.statement) === pending) this.#pendingHere.delete(pending.statement);
-    }
-    if (pending.kind === 'parse' && undone) this.#shared.release(pending.statement);
-    if (this.#pendingUnnamed === pending.number) this.#pendingUnnamed = -1;
+  /** It never was. */
+  #undo(pending: Pending): void {
+    if (pending.kind === 'parse') this.#shared.release(pending.statement);
   }
 
   /** What stands in front of this number has no answer that would be told here; or, behind a failed COPY, it has been lost count of. */
   #pass(number: number): void {
-    for (let first = this.#pending[0]; first !== undefined && first.number < number; first = this.#pending[0]) {
-      this.#pending.shift();
-      if (first.kind === 'unnamed') {
-        this.#commit(first);
+    for (const pending of this.#onItsWay.takeBefore(number)) {
+      if (pending.kind === 'unnamed') {
+        this.#commit(pending);
         continue;
       }
-      this.#drop(first);
-      if (first.kind === 'own unnamed') this.#here?.forgetUnnamed();
-      if (first.kind === 'parse' || first.kind === 'own parse' || first.kind === 'own close') this.#here?.doubt(first.statement);
+      this.#undo(pending);
+      if (pending.kind === 'own unnamed') this.#here?.forgetUnnamed();
+      if (pending.kind === 'parse' || pending.kind === 'own parse' || pending.kind === 'own close') this.#here?.doubt(pending.statement);
     }
   }
 
@@ -435,46 +351,32 @@ export class StatementNames {
     this.#unnamedAt = changedAt;
   }
 
-  #name(name: string, statement: Statement): void {
-    const first = this.#firstNames.get(statement);
-    const own: Name = { name, statement, isAlias: first !== undefined };
-    if (first === undefined) this.#firstNames.set(statement, own);
-    else first.isAlias = true;
-    this.#names.set(keyOf(name), own);
-    if (statement.isPrivate) this.privateCount++;
+  /** What is on its way may fail without what is sent next being skipped. */
+  #isOpen(pending: Pending | undefined): boolean {
+    return pending !== undefined && pending.number < this.#syncedAt;
   }
 
-  #unname(name: string): void {
-    const key = keyOf(name);
-    const own = this.#names.get(key);
-    if (own === undefined) return;
-    this.#names.delete(key);
-    // With other names left, the next one is to be known as an alias.
-    if (!own.isAlias) this.#firstNames.delete(own.statement);
-    if (own.statement.isPrivate) this.privateCount--;
-    this.#shared.release(own.statement);
-  }
-
-  #forgetNames(): void {
-    for (const { statement } of this.#names.values()) this.#shared.release(statement);
-    this.#names.clear();
-    this.#firstNames.clear();
-    this.privateCount = 0;
-  }
-
-  /** The client's name for a statement, wherever it may be found. */
-  #nameOf(id: number): string | null {
-    for (const { name, statement } of this.#names.values()) if (statement.id === id) return name;
-    for (const pending of this.#pending) if (pending.kind === 'parse' && pending.statement.id === id) return pending.name;
-    return null;
+  /** Sees to it that the server has the statement; false: whether it has, or how it gets it, is not known yet. */
+  #ensure(statement: Statement): boolean {
+    const here = this.#here;
+    if (here === null) return true;
+    if (this.#isOpen(this.#onItsWay.statements.get(statement))) return false;
+    if (this.#own.use(here, statement)) return true;
+    const { under } = statement;
+    const isSame = under === null || (!this.#isUncertain && under.key === this.#under.key);
+    if (isSame || this.#expected.mayBeSkipped) {
+      this.#own.parse(here, statement, isSame);
+      return true;
+    }
+    // In a transaction or not: that must be known.
+    if (this.#expected.next > this.#expected.done) return false;
+    if (this.isInTransaction) this.#own.parseUnder(here, statement, under);
+    else this.#own.parse(here, statement, false);
+    return true;
   }
 
   /** One of the session's statements has a plan that is of no use any more; all of them are parsed again where they are next used. */
   #retire(): void {
-    for (const { statement } of this.#names.values()) statement.generation++;
+    for (const { statement } of this.#book.values()) statement.generation++;
   }
-}
-
-function keyOf(name: string): string {
-  return name.length > NAME_BYTES ? name.slice(0, NAME_BYTES) : name;
 }

@@ -55,7 +55,7 @@ export class PreparedHere {
   /** What the server was just found to have, by its names for them: the rest is gone, unseen. */
   keepOnly(serverNames: ReadonlySet<string>): void {
     for (const statement of this.#statements.keys()) {
-      if (!serverNames.has(statement.serverName.toString('latin1', 0, statement.serverName.length - 1))) this.#statements.delete(statement);
+      if (!serverNames.has(statement.name)) this.#statements.delete(statement);
     }
   }
 

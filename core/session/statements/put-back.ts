@@ -9,13 +9,13 @@ const PREFIX = Buffer.from(SERVER_PREFIX, 'latin1');
 /** A name of ours, or the client's own behind a mark (`NO_SUCH`): what begins like ours in there is not. */
 const OURS = /_swy_(?:\?((?:_swy_)?)|(\d+))/g;
 
-/** An ErrorResponse as the client must see it; null: as it is. `nameOf`: the client's name for the statement of this number. */
-export function putBack(error: Buffer, nameOf: (id: number) => string | null): Buffer | null {
+/** An ErrorResponse as the client must see it; null: as it is. `nameOf`: the client's name for the statement of this label. */
+export function putBack(error: Buffer, nameOf: (label: string) => string | null): Buffer | null {
   if (!error.includes(PREFIX)) return null;
   const body = error.toString('latin1', HEADER_BYTES);
   if (!CODES.test(body)) return null;
-  const own = body.replaceAll(OURS, (found: string, kept: string | undefined, id: string | undefined) =>
-    id === undefined ? (kept ?? '') : (nameOf(Number(id)) ?? found),
+  const own = body.replaceAll(OURS, (found: string, kept: string | undefined, label: string | undefined) =>
+    label === undefined ? (kept ?? '') : (nameOf(label) ?? found),
   );
   return frame(Server.ErrorResponse, Buffer.from(own, 'latin1'));
 }

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import { PreparedHere } from './prepared-here.ts';
-import { Statement, type ParseContext } from './statement.ts';
+import { SET_LOCAL } from './set-local.ts';
+import { SERVER_PREFIX, Statement, type ParseContext } from './statement.ts';
 
 /** Statements that no client's name stands for any more, kept because they tend to come back: how many, and how many bytes of them. */
 const IDLE_LIMIT = 1_000;
@@ -16,7 +17,14 @@ const PLAIN_KEY_BYTES = 1_024;
 /** See the head of this file. */
 export class SharedStatements {
   /** An empty statement: it can be parsed in any state, and a second Parse under its name fails as any duplicate does. */
-  readonly taken: Statement;
+  readonly taken = ownStatement('0', '');
+  /** What it takes to parse one under other settings in the middle of a transaction. */
+  readonly own = {
+    savepoint: ownStatement('savepoint', `SAVEPOINT ${SERVER_PREFIX}`),
+    setLocal: ownStatement('set_local', SET_LOCAL),
+    rollBack: ownStatement('roll_back', `ROLLBACK TO SAVEPOINT ${SERVER_PREFIX}`),
+    forget: ownStatement('forget', `RELEASE SAVEPOINT ${SERVER_PREFIX}`),
+  };
   /** Parse messages of the proxy's own that were sent to servers, beside those of the clients. */
   ownParses = 0;
   readonly #byKey = new Map<string, Statement>();
@@ -25,10 +33,6 @@ export class SharedStatements {
   #idleBytes = 0;
   #nextId = 1;
   readonly #servers = new WeakMap<ServerConnection, PreparedHere>();
-
-  constructor() {
-    this.taken = new Statement(0, Buffer.from([0, 0, 0]), null, null);
-  }
 
   /** How many there are. */
   get size(): number {
@@ -41,7 +45,7 @@ export class SharedStatements {
     const key = `${under.key}\0${text}`;
     let statement = this.#byKey.get(key);
     if (statement === undefined) {
-      statement = new Statement(this.#nextId++, body, under, key);
+      statement = new Statement(String(this.#nextId++), body, under, key);
       this.#byKey.set(key, statement);
     } else if (this.#idle.delete(statement)) {
       this.#idleBytes -= statement.frame?.length ?? 0;
@@ -52,14 +56,9 @@ export class SharedStatements {
 
   /** A statement of one session alone, referenced once. `body` null: too large to be kept. */
   alone(body: Buffer | null): Statement {
-    const statement = new Statement(this.#nextId++, body, null, null);
+    const statement = new Statement(String(this.#nextId++), body, null, null);
     statement.references = 1;
     return statement;
-  }
-
-  /** A name stands for it once more. */
-  retain(statement: Statement): void {
-    statement.references++;
   }
 
   /** A name stands for it no more. */
@@ -90,4 +89,8 @@ export class SharedStatements {
     }
     return here;
   }
+}
+
+function ownStatement(label: string, text: string): Statement {
+  return new Statement(label, Buffer.from(`${text}\0\0\0`, 'latin1'), null, null);
 }

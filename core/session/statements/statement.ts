@@ -17,8 +17,9 @@ export interface ParseContext {
 
 /** See the head of this file. Made by `SharedStatements` only. */
 export class Statement {
-  readonly id: number;
-  /** `_swy_<id>` with its zero byte. */
+  /** What its name ends with: a number, or a word for those that the proxy needs for itself. */
+  readonly label: string;
+  /** Its name with its zero byte. */
   readonly serverName: Buffer;
   /** Its Parse under the server name; null: too large to be kept, so it is there only where it was parsed. */
   readonly frame: Buffer | null;
@@ -31,12 +32,17 @@ export class Statement {
   /** Counts its retirements: what was prepared under an earlier number is of no use any more. */
   generation = 0;
 
-  constructor(id: number, body: Buffer | null, under: ParseContext | null, key: string | null) {
-    this.id = id;
-    this.serverName = Buffer.from(`${SERVER_PREFIX}${id}\0`, 'latin1');
+  constructor(label: string, body: Buffer | null, under: ParseContext | null, key: string | null) {
+    this.label = label;
+    this.serverName = Buffer.from(`${this.name}\0`, 'latin1');
     this.frame = body === null ? null : withName(Client.Parse, this.serverName, body);
     this.under = under;
     this.key = key;
+  }
+
+  /** The server name. */
+  get name(): string {
+    return `${SERVER_PREFIX}${this.label}`;
   }
 
   /** What follows the name in its Parse: text and parameter types. */
