@@ -223,7 +223,7 @@ describe('shared prepared statements', () => {
     await setup.client.query('create unlogged table if not exists kept (i int)');
     setup.client.destroy();
     const first = Number(process.env['STATEMENTS_SEED'] ?? 1);
-    const seeds = Number(process.env['STATEMENTS_SEEDS'] ?? 40);
+    const seeds = Number(process.env['STATEMENTS_SEEDS'] ?? 20);
     let known = 0;
     for (let seed = first; seed < first + seeds; seed++) {
       const random = generator(seed);
@@ -373,6 +373,44 @@ describe('shared prepared statements', () => {
       member.detach();
     } finally {
       for (const each of [member, other]) each.close();
+      for (const each of [one, two]) each.destroy();
+    }
+  });
+
+  it('keep that meaning in the middle of a transaction that has changed the settings, and leave no trace there', async () => {
+    const shared = new SharedStatements();
+    const one = await connect();
+    const two = await connect();
+    const member = await join(shared);
+    const said = async (...frames: Buffer[]): Promise<string> => {
+      member.client.write(...frames);
+      return (await member.client.until('Z')).map(({ type, body }) => (type === 'D' ? body.toString('latin1', 6) : type)).join(' ');
+    };
+    const text = "select to_char('01/02/2024'::date, 'YYYY-MM-DD')";
+    const use = (name: string): Buffer => Buffer.concat([bind('', name), execute(''), sync]);
+    try {
+      member.attach(one);
+      expect(await said(parse('d', text), parse('gone', 'select * from pg_class where $1'), sync)).toBe('1 1 Z');
+      member.detach();
+      member.attach(two);
+      expect(await said(query('begin; savepoint _swy_'))).toBe('C C Z');
+      expect(await said(query("set local datestyle = 'ISO, DMY'; set local intervalstyle = iso_8601"))).toMatch(/^C C (S )*Z$/);
+      member.names.uncertain();
+      expect(await said(use('d'))).toBe('2 2024-01-02 C Z');
+      expect(await said(query('show datestyle'))).toBe('T ISO, DMY C Z');
+      expect(await said(query('show intervalstyle'))).toBe('T iso_8601 C Z');
+      expect(await said(use('d'))).toBe('2 2024-01-02 C Z');
+      // The client's own savepoint of the same name is still there, and once.
+      expect(await said(query('release savepoint _swy_'))).toBe('C Z');
+      expect(await said(query('savepoint s; rollback to _swy_'))).toBe('C E Z');
+      expect(await said(query('rollback'))).toMatch(/^C (S )*Z$/);
+      member.names.settled({ key: '', settings: new Map() });
+      expect(await said(use('d')), 'and it is prepared for good').toBe('2 2024-01-02 C Z');
+      expect(await said(bind('', 'gone', ['t']), sync, query('show datestyle'))).toBe('2 Z');
+      expect((await member.client.until('Z')).length).toBeGreaterThan(2);
+      member.detach();
+    } finally {
+      member.close();
       for (const each of [one, two]) each.destroy();
     }
   });
