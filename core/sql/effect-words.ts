@@ -94,7 +94,9 @@ const leads: readonly (readonly [number, string])[] = [
   [State | Settings, 'reset'],
   [State, 'listen unlisten close'],
   [State | Settings, 'discard'],
-  [State | Names, 'prepare deallocate'],
+  // PREPARE has an id besides: PREPARE TRANSACTION makes no statement.
+  [State, 'prepare'],
+  [State | Names, 'deallocate'],
   [State | Settings | Names | Write, 'execute'],
   [State | Settings | Sticky, 'load'],
   [State | Write | STRICT_ONLY, 'do call'],

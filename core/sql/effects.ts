@@ -87,6 +87,8 @@ function scan(bytes: Buffer, start: number, end: number, strict: boolean): numbe
   let callsAfterClose = false;
   /** ON CONFLICT for which no DO came: then it was a function in the condition of a join. */
   let conflicts = 0;
+  /** PREPARE that was not PREPARE TRANSACTION. */
+  let prepares = 0;
   let hasBody = false;
   let callsSetConfig = false;
   let viewsSettings = false;
@@ -141,6 +143,7 @@ function scan(bytes: Buffer, start: number, end: number, strict: boolean): numbe
           if (!explains) lead = id;
           if (id === Id.set) setting = Setting.Scope;
           else if (id === Id.do) hasBody = true;
+          else if (id === Id.prepare) prepares++;
         }
       } else if (setting !== Setting.None) {
         if (id === Id.seed || id === Id.session_authorization || id === Id.authorization) effects |= State | Settings | Sticky;
@@ -215,6 +218,7 @@ function scan(bytes: Buffer, start: number, end: number, strict: boolean): numbe
       const from = at + 1;
       at = stringEnd(bytes, from, end);
       if (at < 0) return -1;
+      if (previous >> ID_SHIFT === Id.transaction && before >> ID_SHIFT === Id.prepare && (before & Token.Lead) !== 0) prepares--;
       // One string may stand on two lines.
       if ((previous & Token.Text) !== 0 || isStickySetting(bytes, from, at - 1)) namesSticky = true;
       previous = Token.Operand | Token.Text;
@@ -275,6 +279,7 @@ function scan(bytes: Buffer, start: number, end: number, strict: boolean): numbe
     }
   }
   if (strict && conflicts > 0) effects |= anything;
+  if (prepares > 0) effects |= Names;
   if (viewsSettings && (effects & Write) !== 0) {
     // What is written to the view is set.
     effects |= State | Settings;

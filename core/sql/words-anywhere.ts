@@ -38,6 +38,8 @@ function effectsOfWord(bytes: Buffer, from: number, to: number, index: number, s
   switch (bits >> ID_SHIFT) {
     case Id.set:
       return State | Settings;
+    case Id.prepare:
+      return State | Names;
     case Id.update:
       return Write;
     case Id.seed:
