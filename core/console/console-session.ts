@@ -237,7 +237,7 @@ export class ConsoleSession {
       const number = parameterCount(command);
       if (number > 0) throw new ConsoleError('42P02', `there is no parameter $${number}`);
       const { columns, rows, tag } = await this.#run(command, []);
-      const frames = columns === null ? [] : [rowDescription(columns), ...rows.map(dataRow)];
+      const frames = columns === null ? [] : [rowDescription(columns), ...rows.map((row) => dataRow(row))];
       this.#send(Buffer.concat([...frames, commandComplete(tag)]));
     }
   }

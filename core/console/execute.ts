@@ -1,6 +1,7 @@
 /** Carries out a command and says beforehand which columns it will answer with. */
 import type { TransferRow } from '../contract/index.ts';
 import { clientNamed, endpointNamed, withinMsOf, type Parameters } from './arguments.ts';
+import { columnsOfView, textColumns, type Column } from './columns.ts';
 import { tagOf, type Command } from './command.ts';
 import { ConsoleError } from './console-error.ts';
 import type { ConsoleHost } from './host.ts';
@@ -10,7 +11,7 @@ import { viewOf } from './views.ts';
 
 /** Rows (null columns: none at all) and the command tag; a tag that counts rows ends with their number. */
 export interface Result {
-  readonly columns: readonly string[] | null;
+  readonly columns: readonly Column[] | null;
   readonly rows: readonly Cell[][];
   readonly tag: string;
 }
@@ -25,24 +26,24 @@ export interface ExecutionContext {
   readonly signal: AbortSignal;
 }
 
-const migrateColumns = ['id', 'outcome', 'reason', 'pause_ms', 'from_backend', 'to_backend'];
-const stateColumns = ['key', 'client', 'server'];
+const migrateColumns = textColumns(['id', 'outcome', 'reason', 'pause_ms', 'from_backend', 'to_backend']);
+const stateColumns = textColumns(['key', 'client', 'server']);
 
 /** The columns a command answers with; null if it answers no rows. */
-export function columnsOf(command: Command): readonly string[] | null {
+export function columnsOf(command: Command): readonly Column[] | null {
   switch (command.kind) {
     case 'show':
-      return viewOf(command.view).columns;
+      return columnsOfView(command.view, viewOf(command.view));
     case 'state':
       return stateColumns;
     case 'setting':
-      return [command.name];
+      return textColumns([command.name]);
     case 'migrate':
       return migrateColumns;
     case 'constant':
-      return ['?column?'];
+      return textColumns(['?column?']);
     case 'types':
-      return ['oid', 'typarray'];
+      return textColumns(['oid', 'typarray']);
     default:
       return null;
   }

@@ -5,6 +5,7 @@ import { parameterCount, parseCommand, type Command } from './command.ts';
 import { ConsoleError } from './console-error.ts';
 import { columnsOf, type Result } from './execute.ts';
 import {
+  binaryNumbers,
   bindComplete,
   closeComplete,
   commandComplete,
@@ -103,9 +104,10 @@ export class ExtendedQuery {
     const limit = reader.int32();
     if (portal.command === null) return emptyQuery;
     portal.result ??= await run(portal.command, portal.parameters);
-    const { rows, tag } = portal.result;
+    const { columns, rows, tag } = portal.result;
     const end = limit > 0 ? Math.min(rows.length, portal.sent + limit) : rows.length;
-    const frames = rows.slice(portal.sent, end).map(dataRow);
+    const binary = columns === null ? [] : binaryNumbers(columns, portal.formats);
+    const frames = rows.slice(portal.sent, end).map((row) => dataRow(row, binary));
     const count = end - portal.sent;
     portal.sent = end;
     // PostgreSQL says "suspended" whenever the limit was reached, even behind the last row.

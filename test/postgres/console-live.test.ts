@@ -1,6 +1,7 @@
 /** The console before real pools and servers: what it shows is so, and what it is told to do happens. */
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { viewNames } from '../../core/console/views.ts';
 import { useCluster } from '../support/cluster.ts';
 import { describeWithProgram, runProgram } from '../support/programs.ts';
 import { readPrometheusText } from '../support/prometheus-text.ts';
@@ -119,6 +120,22 @@ it('shows what pins, what is prepared, and what a client has set', async () => {
   });
   await client.query('UNLISTEN *');
   await expect.poll(() => show('PINS'), wait).toEqual([]);
+});
+
+it('answers every view alike as text and in binary, with numbers where it announces them', async () => {
+  const holder = await connect('ep-a/postgres', 'holder');
+  await holder.query('BEGIN');
+  const waiting = (await connect('ep-a/postgres', 'waiter')).query('SELECT 1');
+  await expect.poll(() => show('WAITS'), wait).toHaveLength(1);
+  for (const view of viewNames) {
+    const query: pg.QueryConfig & { binary: boolean } = { text: `SHOW ${view}`, values: [], binary: true };
+    const { rows, fields } = await console.query<Row>(query);
+    const numbers = fields.flatMap(({ name, dataTypeID }) => (dataTypeID === 20 ? [name] : []));
+    for (const row of rows) for (const name of numbers) expect(String(row[name]), `${view}.${name}`).toMatch(/^(?:-?\d+|null)$/);
+    expect(fields.map(({ name }) => name)).toEqual((await console.query(`SHOW ${view}`)).fields.map(({ name }) => name));
+  }
+  await holder.query('COMMIT');
+  await waiting;
 });
 
 it('PAUSE holds clients back, RESUME lets them go on; a pause that cannot be had is none', async () => {

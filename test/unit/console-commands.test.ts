@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { viewNames } from '../../core/console/views.ts';
 import { CallError, type PinRow, type SessionRow } from '../../core/contract/index.ts';
 import { pool, sessionRow, startConsole, type ConsoleRig, type FakeHost } from '../support/console-rig.ts';
 
@@ -29,6 +30,8 @@ afterEach(async () => {
   await rig.stop();
   expect(rig.log.list().filter(({ code }) => code === 'internal')).toEqual([]);
 });
+
+const textOf = (value: unknown): unknown => (value === null ? null : String(value));
 
 const columnsOf = async (view: string): Promise<string> => (await client.query(`SHOW ${view}`)).fields.map(({ name }) => name).join(' ');
 
@@ -75,6 +78,19 @@ describe('views', () => {
     ['TOTALS', 'name value'],
   ])('SHOW %s begins with the columns of PgBouncer', async (view, columns) => {
     expect((await columnsOf(view)).slice(0, columns.length)).toBe(columns);
+  });
+
+  it.each(viewNames)('SHOW %s announces counts as int8, and sends them as that in both formats', async (view) => {
+    const text = await client.query(`SHOW ${view}`);
+    const numbers = text.fields.filter(({ dataTypeID }) => dataTypeID === 20).map(({ name }) => name);
+    expect(text.fields.filter(({ dataTypeID }) => dataTypeID !== 20 && dataTypeID !== 25)).toEqual([]);
+    for (const row of text.rows as Record<string, unknown>[])
+      for (const name of numbers) if (row[name] !== null) expect(row[name], name).toMatch(/^-?\d+$/);
+    const binary = await client.query({ text: `SHOW ${view}`, values: [], binary: true } as pg.QueryConfig);
+    if (view !== 'MEM')
+      expect(binary.rows.map((row) => numbers.map((name) => textOf((row as Record<string, unknown>)[name])))).toEqual(
+        text.rows.map((row) => numbers.map((name) => (row as Record<string, unknown>)[name])),
+      );
   });
 
   it('names the databases so that pools, clients and statistics can be joined, and monitoring can tell pools apart', async () => {
