@@ -16,7 +16,7 @@ interface Failure {
 }
 
 /** The whole server is meant, and not only who logged in. */
-function isServers(error: Error): boolean {
+export function isServers(error: Error): boolean {
   if (!(error instanceof DialFailure)) return false;
   return error.kind === 'unreachable' || error.kind === 'silent' || WHOLE_SERVER.has(error.fields?.sqlState ?? '');
 }

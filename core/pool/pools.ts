@@ -3,6 +3,7 @@ import { DialFailure, dial, type Login } from '../backend/dial.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { settings as settingsSchema, type PoolMode, type PoolRow, type Settings } from '../contract/index.ts';
+import { isServers } from './failures.ts';
 import { Gate } from './gate.ts';
 import { Pool } from './pool.ts';
 import { Share } from './share.ts';
@@ -173,9 +174,14 @@ export class Pools {
     return share;
   }
 
-  /** Clients choose the names of databases and roles: pools for those that the server does not know must not pile up. */
+  /**
+   * Clients choose the names of databases and roles: pools for those that the server does not know must not pile up. What they failed
+   * with is remembered for as long as it is told to others, unless it is the name that is wrong.
+   */
   #dropUnused(pool: Pool): void {
-    if (pool.opened > 0 || !pool.isUnused || pool.failure !== null) return;
+    const { failure } = pool;
+    const isName = failure instanceof DialFailure && failure.kind === 'refused' && !isServers(failure);
+    if (pool.opened > 0 || !pool.isUnused || (failure !== null && !isName)) return;
     pool.close();
     this.#pools.delete(pool.key);
     if (this.#shares.get(pool.backend)?.isEmpty === true) this.#shares.delete(pool.backend);
