@@ -31,7 +31,7 @@ afterEach(async () => {
   expect(rig.log.list().filter(({ code }) => code === 'internal')).toEqual([]);
 });
 
-const textOf = (value: unknown): unknown => (value === null ? null : String(value));
+const textOf = (value: string | number | null | undefined): string | null => (value == null ? null : String(value));
 
 const columnsOf = async (view: string): Promise<string> => (await client.query(`SHOW ${view}`)).fields.map(({ name }) => name).join(' ');
 
@@ -88,7 +88,7 @@ describe('views', () => {
       for (const name of numbers) if (row[name] !== null) expect(row[name], name).toMatch(/^-?\d+$/);
     const binary = await client.query({ text: `SHOW ${view}`, values: [], binary: true } as pg.QueryConfig);
     if (view !== 'MEM')
-      expect(binary.rows.map((row) => numbers.map((name) => textOf((row as Record<string, unknown>)[name])))).toEqual(
+      expect(binary.rows.map((row) => numbers.map((name) => textOf((row as Record<string, string | number | null>)[name])))).toEqual(
         text.rows.map((row) => numbers.map((name) => (row as Record<string, unknown>)[name])),
       );
   });
