@@ -78,6 +78,18 @@ describe('readDraft', () => {
     expect(readDraft({ ...base, metricsPort: '6432' }, 6432).errors).toEqual({ metricsPort: 'This is the port of the proxy itself.' });
   });
 
+  it('carries every number that the settings have', () => {
+    const other = (value: unknown): unknown => {
+      if (typeof value === 'number') return value + 1;
+      if (Array.isArray(value)) return value.map(other);
+      if (typeof value !== 'object' || value === null) return value;
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, other(each)]));
+    };
+    const changed = settingsSchema.parse(other({ ...settings, metrics: { port: 9000 } }));
+    const { limits, times, pooling, metrics, listeners } = changed;
+    expect(readDraft(draftOf(changed)).settings).toMatchObject({ limits, times, pooling, metrics, listeners });
+  });
+
   it('keeps the modes of endpoints, each as it was', () => {
     const pooling = { ...settings.pooling, endpoints: [{ endpoint: 'ep-b', mode: 'transaction', profile: 'observe' } as const] };
     expect(readDraft(draftOf({ ...settings, pooling })).settings?.pooling).toEqual(pooling);
