@@ -14,7 +14,7 @@ import { pinsIn, type StatePin } from '../state/pins.ts';
 import { rebase } from '../state/rebase.ts';
 import type { SessionStateCapture } from '../state/state.ts';
 import { Server } from '../wire/codes.ts';
-import { frame } from '../wire/messages.ts';
+import { frame, query } from '../wire/messages.ts';
 import type { LeasedSession, LeaseHost } from './lease-host.ts';
 import { nativeStatements } from './native-statements.ts';
 import { StatementNames } from './statements/names.ts';
@@ -113,11 +113,14 @@ export class CarriedSession {
   async inspect(server: ServerConnection): Promise<void> {
     const { forwarder, place } = this.#session;
     const { journal } = forwarder;
+    const { states } = this.#host;
     const deliver = (body: Buffer): void => forwarder.deliverNotification(frame(Server.NotificationResponse, body));
+    if (/^(?:create|alter)\b.*\b(?:function|procedure|extension)\b/i.test(journal.suspect ?? '')) states.forgetFunctions(place.login);
+    if (this.profile === 'strict') for (const name of await states.settingsInFunctions(place.login)) journal.customNames.add(name);
     const run = look(server, journal.customNames, LOOK_MS, deliver, journal.ownNames);
     try {
       const capture = await run.state;
-      this.#learn(capture, await this.#host.states.baseline(place.login, journal.customNames));
+      this.#learn(capture, await states.baseline(place.login, journal.customNames));
     } catch (error) {
       this.#isKnown = false;
       const reason = `its state could not be read: ${error instanceof Error ? error.message : String(error)}`;
@@ -136,7 +139,7 @@ export class CarriedSession {
 
   /** The connection carries exactly what the session has set, and has what only that session's former settings explain. */
   isReady(server: ServerConnection): boolean {
-    return this.#carries(server) && this.#strangersTo(server).length === 0;
+    return this.#carries(server) && this.#strangersTo(server).length === 0 && !this.#hasForeignSequences(server);
   }
 
   /** Makes it ready. Rejects with what the server refused, or how it was lost; the connection is then to be closed. */
@@ -144,11 +147,17 @@ export class CarriedSession {
     if (!this.#carries(server)) await this.#change(server, this.#host.states.of(server), this.#state);
     const strangers = this.#strangersTo(server);
     if (strangers.length > 0) await parseStrangers(server, this.#host.statements, strangers, REPLAY_MS);
+    if (!this.#hasForeignSequences(server)) return;
+    await server.exchange(query('DISCARD SEQUENCES'), 1, { deadlineMs: REPLAY_MS }).answer;
+    this.#host.statements.on(server).forgetUnnamed();
+    this.#host.states.discardedSequences(server);
   }
 
   /** A connection that the session gives back carries what it has set. */
   leaveOn(server: ServerConnection): void {
     this.#host.states.set(server, this.#state);
+    if (this.#ties.hasTouchedSequences) this.#host.states.useSequences(server, this.#session.id);
+    this.#ties.hasTouchedSequences = false;
     // In profile `observe` it goes to others with all that pins.
     if (this.#found.length > 0) this.#host.states.spoil(server);
   }
@@ -246,6 +255,11 @@ export class CarriedSession {
 
   #carries(server: ServerConnection): boolean {
     return this.profile === 'observe' || this.#host.states.of(server).tag === this.#state.tag;
+  }
+
+  /** `currval` and `lastval` would tell what another session did: that matters to those who ask. */
+  #hasForeignSequences(server: ServerConnection): boolean {
+    return this.#ties.isReader && this.profile === 'strict' && this.#host.states.hasSequencesOfOthers(server, this.#session.id);
   }
 
   #strangersTo(server: ServerConnection): Statement[] {

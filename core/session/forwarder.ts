@@ -338,6 +338,7 @@ export class Forwarder implements ServerOwner {
 
   /** A cancel request has arrived. */
   settled(): void {
+    if (this.#wantsNames) this.#checkNames();
     if (this.#onSafe !== null) this.#checkSafe();
     else this.checkBoundary();
   }
@@ -536,6 +537,7 @@ export class Forwarder implements ServerOwner {
     this.#salvage = setTimeout(() => this.#end('client_lost', this.#gone ?? 'the client left'), SALVAGE_MS);
     if (expected.copyIn) {
       server.write(copyFail('the client was lost'));
+      link.requestType = Client.CopyFail;
       expected.push(Expected.CopyEnd);
     }
     if (expected.cycleOpen) {

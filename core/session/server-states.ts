@@ -3,7 +3,7 @@ import { dial } from '../backend/dial.ts';
 import { loginKey, type Login } from '../backend/login.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
-import { lookAtStartup } from '../state/baseline.ts';
+import { lookAtStartup, settingsInFunctions } from '../state/baseline.ts';
 import { cleanState, placeholdersOf, type CarriedState } from '../state/carried.ts';
 import { captureFrames, readCapture, serverVersionOf } from '../state/capture.ts';
 import type { SessionStateCapture } from '../state/state.ts';
@@ -11,12 +11,16 @@ import type { SessionStateCapture } from '../state/state.ts';
 /** How long a baseline is believed: the defaults of databases and roles change rarely. */
 const BASELINE_KEPT_MS = 300_000;
 const BASELINE_MS = 5_000;
+/** And how long what functions may set. */
+const FUNCTIONS_KEPT_MS = 60_000;
 
 /** See the head of this file. One for all sessions. */
 export class ServerStates {
   readonly #states = new WeakMap<ServerConnection, CarriedState>();
+  readonly #sequences = new WeakMap<ServerConnection, number>();
   readonly #spoiled = new WeakSet<ServerConnection>();
   readonly #baselines = new Map<string, { at: number; capture: Promise<SessionStateCapture> }>();
+  readonly #functionSettings = new Map<string, { at: number; names: Promise<readonly string[]> }>();
   readonly #passwordFile: PasswordFile | null;
 
   constructor(passwordFile: PasswordFile | null) {
@@ -32,6 +36,21 @@ export class ServerStates {
     if (state !== cleanState || this.#states.has(server)) this.#states.set(server, state);
   }
 
+  /** Session `id` has used sequences on it: `currval` and `lastval` tell what it did. */
+  useSequences(server: ServerConnection, id: number): void {
+    this.#sequences.set(server, id);
+  }
+
+  /** Whether somebody else than session `id` has used sequences on it since they were discarded. */
+  hasSequencesOfOthers(server: ServerConnection, id: number): boolean {
+    const user = this.#sequences.get(server);
+    return user !== undefined && user !== id;
+  }
+
+  discardedSequences(server: ServerConnection): void {
+    this.#sequences.delete(server);
+  }
+
   /** It goes to others with what nobody may meet who is not told so (profile `observe`). */
   spoil(server: ServerConnection): void {
     this.#spoiled.add(server);
@@ -44,6 +63,7 @@ export class ServerStates {
   /** DISCARD ALL was, or will be, sent: of custom settings the names stay. `names`: those its last session may have made. */
   wasReset(server: ServerConnection, names: Iterable<string> = []): void {
     this.#spoiled.delete(server);
+    this.#sequences.delete(server);
     this.set(server, placeholdersOf(this.of(server), names));
   }
 
@@ -58,6 +78,22 @@ export class ServerStates {
       const { frames, readyCount } = captureFrames(serverVersionOf(server), [], []);
       return readCapture(await server.exchange(frames, readyCount, { deadlineMs: BASELINE_MS }).answer);
     });
+  }
+
+  /** Names of custom settings that the functions of its database may set. Not quite up to date: asked again now and then. */
+  async settingsInFunctions(login: Login): Promise<readonly string[]> {
+    const key = JSON.stringify([login.backend.id, login.database]);
+    const known = this.#functionSettings.get(key);
+    if (known !== undefined && Date.now() - known.at < FUNCTIONS_KEPT_MS) return await known.names;
+    const names = this.#ask(login, (server) => settingsInFunctions(server, BASELINE_MS)).catch(() => []);
+    this.#functionSettings.set(key, { at: Date.now(), names });
+    // An answer of a while ago will do, rather than a wait.
+    return await (known?.names ?? names);
+  }
+
+  /** A function was made, or made anew. */
+  forgetFunctions(login: Login): void {
+    this.#functionSettings.delete(JSON.stringify([login.backend.id, login.database]));
   }
 
   #ofLogin(
@@ -76,7 +112,7 @@ export class ServerStates {
     return capture;
   }
 
-  async #ask(login: Login, ask: (server: ServerConnection) => Promise<SessionStateCapture>): Promise<SessionStateCapture> {
+  async #ask<T>(login: Login, ask: (server: ServerConnection) => Promise<T>): Promise<T> {
     const server = await dial(login, { passwordFile: this.#passwordFile });
     try {
       return await ask(server);

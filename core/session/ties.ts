@@ -50,6 +50,9 @@ const FORGETS_SEQUENCES = /^discard\s+(?:all|sequences)\b/i;
 export class Ties {
   /** Something was done that nothing undoes: others cannot have the server connection after it. */
   isSticky = false;
+  /** It may have used a sequence on the server connection it has, or had last. */
+  hasTouchedSequences = false;
+  #hasEverTouched = false;
   #hasSequences = false;
   #last: Tie | null = null;
   readonly #session: TiedSession;
@@ -61,6 +64,15 @@ export class Ties {
     this.#session = session;
     this.#sequenceReaders = sequenceReaders;
     this.#warn = warn;
+  }
+
+  /** Sessions of its application are known to read currval or lastval. */
+  get isReader(): boolean {
+    return this.#sequenceReaders.size > 0 && this.#sequenceReaders.has(this.#reader);
+  }
+
+  get #reader(): string {
+    return `${this.#session.place.endpoint} ${this.#session.application}`;
   }
 
   /** What its statements may have done (`Effect`) since this was last called. */
@@ -87,20 +99,22 @@ export class Ties {
    * cannot be known; that sessions of its application do is learned from the first.
    */
   #noteSequences(effects: number, profile: PoolProfile): void {
+    if ((effects & (Effect.SequenceUse | Effect.Write)) !== 0) {
+      this.hasTouchedSequences = true;
+      this.#hasEverTouched = true;
+    }
     if ((effects & Effect.SequenceUse) !== 0) this.#hasSequences = true;
     const reads = (effects & Effect.SequenceRead) !== 0;
-    if (this.#hasSequences || (this.#sequenceReaders.size === 0 && !reads)) return;
-    const { id, application, place } = this.#session;
-    const reader = `${place.endpoint} ${application}`;
-    if (reads && !this.#sequenceReaders.has(reader)) {
-      this.#sequenceReaders.add(reader);
+    if (reads && !this.isReader) {
+      const { id, application } = this.#session;
+      this.#sequenceReaders.add(this.#reader);
       if (profile === 'strict') {
         this.#warn(
           `Session ${id} (${application || 'unnamed'}) reads currval or lastval: this time that may be another session's. From now on, sessions of this application are pinned once they have written.`,
         );
       }
     }
-    this.#hasSequences = this.#sequenceReaders.has(reader);
+    this.#hasSequences ||= this.isReader && this.#hasEverTouched;
   }
 
   #now(profile: PoolProfile): Tie | null {

@@ -126,6 +126,8 @@ mark(otherKeywords, WordBit.Keyword);
 mark(harmlessFunctions, WordBit.Known);
 for (const [effects, names] of functions) mark(names, effects | WordBit.Known);
 mark('pg_temp', State);
+// Lists the statements by their names.
+mark('pg_prepared_statements pg_prepared_statement', Names);
 mark(writes, Write);
 mark(namesNext, WordBit.NamesNext);
 for (const name of special) word(name).bits |= Id[name] << ID_SHIFT;

@@ -30,3 +30,14 @@ export async function lookAtStartup(
     await run.quiet;
   }
 }
+
+/** Names of custom settings in the bodies of the database's own functions: no statement of a client's need ever mention them. */
+const NAMES_IN_FUNCTIONS = `SELECT DISTINCT pg_catalog.lower(m[1]) FROM pg_catalog.pg_proc p, pg_catalog.regexp_matches(p.prosrc,'([A-Za-z_][\\w$]*\\.[A-Za-z_][\\w$.]*)','g') m
+WHERE p.pronamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace AND p.prosrc OPERATOR(pg_catalog.~*) '(set_config|\\mset\\M)' LIMIT 200`;
+
+/** Candidates for custom settings that functions set, read on a connection of the proxy's own; none when the server refuses to tell. */
+export async function settingsInFunctions(server: ServerConnection, deadlineMs: number): Promise<string[]> {
+  const frames = Buffer.concat([parse('', NAMES_IN_FUNCTIONS), bind('', ''), execute(''), syncMessage]);
+  const answer = await server.exchange(frames, 1, { deadlineMs }).answer;
+  return answer.filter(({ type }) => type === Server.DataRow).map(({ body }) => readDataRow(body)[0]?.toString('utf8') ?? '');
+}

@@ -188,3 +188,38 @@ describe('transaction mode', () => {
     expect(await one(waiter, 'select 2')).toBe('2');
   });
 });
+
+describe('state that no statement names', () => {
+  it('is found in functions, and sequences tell nobody what others did', async () => {
+    const yard = await yardWith({ size: 2 });
+    const first = await connect(yard);
+    const second = await connect(yard);
+    await first.query(
+      `create or replace function sets_tenant(text) returns text language sql as $$ select set_config('app.hidden', $1, false) $$`,
+    );
+    await first.query("select sets_tenant('umbrella')");
+    expect(await one(second, "select current_setting('app.hidden', true)")).toBe('null');
+    expect(await one(first, "select current_setting('app.hidden', true)")).toBe('umbrella');
+    await first.query('create table if not exists counted (id serial)');
+    await expect(second.query('select lastval()')).rejects.toMatchObject({ code: '55000' });
+    await first.query('insert into counted default values');
+    await expect(second.query('select lastval()')).rejects.toMatchObject({ code: '55000' });
+  });
+
+  it('shows nobody the statements of others', async () => {
+    const yard = await yardWith({ size: 1 });
+    const first = await connect(yard);
+    const second = await connect(yard);
+    await first.query({ name: 'mine', text: 'select 1' });
+    expect((await second.query('select name from pg_prepared_statements')).rows).toEqual([]);
+    await second.query('begin');
+    expect((await second.query('select name from pg_prepared_statements where name <> $1', [''])).rows).toEqual([]);
+    await second.query('commit');
+    expect((await first.query({ name: 'mine', text: 'select 1' })).rows).toHaveLength(1);
+    expect((await first.query('select name from pg_prepared_statements')).rows).toEqual([{ name: 'mine' }]);
+    await second.query('prepare theirs as select 2');
+    await expect(second.query({ name: 'theirs', text: 'select 3' })).rejects.toMatchObject({ code: '42P05' });
+    await first.query('deallocate mine');
+    await expect(first.query('execute mine')).rejects.toMatchObject({ code: '26000' });
+  });
+});
