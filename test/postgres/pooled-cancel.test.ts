@@ -122,12 +122,15 @@ describe('a cancel request in transaction mode', () => {
     );
     await sessionsIn(yard, 'active', 1);
     const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
-    const connection = new pg.Connection();
+    // What the driver does for `query.cancel`, by its own means.
+    const connection = new pg.Connection() as unknown as pg.Connection & {
+      connect(port: number, host: string): void;
+      cancel(pid: number, key: number): void;
+    };
     onTestFinished(() => void connection.stream.destroy());
     connection.on('error', () => {});
+    connection.once('connect', () => connection.cancel(processID, secretKey));
     connection.connect(yard.port, yard.host);
-    await once(connection, 'connect');
-    (connection as unknown as { cancel(pid: number, key: number): void }).cancel(processID, secretKey);
     expect(await answer).toBe('57014');
     expect(await one(client, 'select 2')).toBe('2');
   });
