@@ -200,7 +200,8 @@ export class CarriedSession {
     const { names } = forwarder.link;
     if (names === null) return;
     const known = names.names();
-    const statements = nativeStatements(known, forwarder.clientParameters.get('client_encoding') ?? '');
+    const present = parseSettingsOf(this.#state.settings, this.#state.role);
+    const statements = nativeStatements(known, forwarder.clientParameters.get('client_encoding') ?? '', present);
     const state = stateOf({ ...this.#state, isNative: true, statements });
     try {
       await this.#change(server, this.#state, state);

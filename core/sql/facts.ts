@@ -104,6 +104,9 @@ function collect(sql: string, options: LexerOptions, found: Findings, depth: num
     const name = token.kind === 'word' || token.kind === 'quoted' ? identifierValue(sql, token) : '';
     if (name === 'set_config' && textAt(sql, list[index + 1]) === '(') {
       readSetConfig(sql, list, index + 2, options, found, first === 'prepare');
+    } else if (token.kind === 'word' && name === 'reset' && (begins || depth > 0)) {
+      const setting = dottedName(sql, list, index + 1);
+      if (setting !== null) found.add(setting.name);
     } else if (token.kind === 'word' && name === 'set' && (begins || depth > 0 || settingHosts.has(first))) {
       const setting = settingAfterSet(sql, list, index + 1);
       if (setting !== null) found.add(setting);
@@ -115,18 +118,26 @@ function collect(sql: string, options: LexerOptions, found: Findings, depth: num
 function settingAfterSet(sql: string, list: readonly Token[], at: number): string | null {
   const scope = wordAt(sql, list[at]);
   if ((scope === 'session' || scope === 'local') && textAt(sql, list[at + 1]) !== '.') at++;
+  const read = dottedName(sql, list, at);
+  if (read === null) return null;
+  const { name } = read;
+  at = read.last;
+  const assignment = list[at + 1];
+  const word = wordAt(sql, assignment);
+  return textAt(sql, assignment) === '=' || word === 'to' || word === 'from' ? name : null;
+}
+
+/** The name at `at` with what dots append to it, and where its last part stands. */
+function dottedName(sql: string, list: readonly Token[], at: number): { name: string; last: number } | null {
   let name = '';
   for (;;) {
     const part = list[at];
     if (part === undefined || (part.kind !== 'word' && part.kind !== 'quoted')) return null;
     name += identifierValue(sql, part);
-    if (textAt(sql, list[at + 1]) !== '.') break;
+    if (textAt(sql, list[at + 1]) !== '.') return { name, last: at };
     name += '.';
     at += 2;
   }
-  const assignment = list[at + 1];
-  const word = wordAt(sql, assignment);
-  return textAt(sql, assignment) === '=' || word === 'to' || word === 'from' ? name : null;
 }
 
 /** Reads the first argument of set_config: a constant, a parameter (both with an optional cast), or something computed. */

@@ -138,7 +138,8 @@ export function mentionsCustomSettings(bytes: Buffer, start: number, end: number
     const c = (bytes[at] ?? 0) | 32;
     if (c === 115) {
       if (((bytes[at + 1] ?? 0) | 32) !== 101 || ((bytes[at + 2] ?? 0) | 32) !== 116) continue;
-      if (bytes[at + 3] === 95 ? isConfig(bytes, at + 4, end) : isWord(bytes, at, start) && namesDotted(bytes, at + 3, end)) return true;
+      if (bytes[at + 3] === 95 ? isConfig(bytes, at + 4, end) : isSetOrReset(bytes, at, start) && namesDotted(bytes, at + 3, end))
+        return true;
     } else if (c === 117 && bytes[at + 1] === 38 && bytes[at + 2] === 34) {
       // U&"…" can spell any name.
       return true;
@@ -150,6 +151,13 @@ export function mentionsCustomSettings(bytes: Buffer, start: number, end: number
 /** `config` after `set_`. */
 function isConfig(bytes: Buffer, at: number, end: number): boolean {
   return at + 6 <= end && matches(bytes, at, 'CONFIG');
+}
+
+/** RESET of a custom setting that nobody has set makes it as well. */
+function isSetOrReset(bytes: Buffer, at: number, start: number): boolean {
+  if (isWord(bytes, at, start)) return true;
+  const isReset = at - start >= 2 && ((bytes[at - 1] ?? 0) | 32) === 101 && ((bytes[at - 2] ?? 0) | 32) === 114;
+  return isReset && isWord(bytes, at - 2, start);
 }
 
 /** Whether a word can begin at `at`: not inside another (OFFSET, RESET), except after an escape such as `\n` in a string. */

@@ -202,7 +202,6 @@ describe('customSettingNames', () => {
     'update t set a.b = 1',
     "select 'set a.b = 1'",
     '-- set a.b = 1',
-    'reset a.b',
     'select offset_set.a from t as set',
   ])('finds none in %s', (sql) => expect(customSettingNames(sql)).toEqual({ ...none, names: [] }));
 
@@ -235,7 +234,6 @@ describe('mentionsCustomSettings', () => {
     'select * from t limit 1 offset 10',
     "set timezone to 'a.b'",
     'select settings.x from settings',
-    'reset a.b',
     'alter table t set (x.y = 1)',
     '',
   ])('spares %s', (sql) => expect(mentions(sql)).toBe(false));
@@ -315,4 +313,18 @@ describe('preparedName', () => {
     'select 1; prepare p as select 1',
     '',
   ])('of %s is none', (sql) => expect(preparedName(sql)).toBeNull());
+});
+
+describe('RESET of a custom setting', () => {
+  it.each(['RESET app.a', 'reset "app".b', 'select 1; reset app.c;', 'begin;RESET/**/app.d'])('makes its name a candidate: %s', (sql) => {
+    const bytes = Buffer.from(sql);
+    expect(mentionsCustomSettings(bytes, 0, bytes.length)).toBe(true);
+    expect(customSettingNames(sql).names).toHaveLength(1);
+  });
+
+  it('is not every RESET', () => {
+    for (const sql of ['RESET work_mem', 'RESET ALL', 'select 1 offset a.b', 'alter role x reset all']) {
+      expect(customSettingNames(sql).names).toEqual([]);
+    }
+  });
 });
