@@ -5,6 +5,7 @@ import { objectFragments } from './fragments/objects.ts';
 import { lookAround, settingsFragments } from './fragments/settings.ts';
 import { statementFragments } from './fragments/statements.ts';
 import { transactionFragments } from './fragments/transactions.ts';
+import { except } from './except.ts';
 import { Maker, type Fragment } from './maker.ts';
 import type { Batch, SessionScript } from './script.ts';
 
@@ -56,9 +57,6 @@ const ODD_STARTUPS: readonly Readonly<Record<string, string>>[] = [
   { user: 'bob' },
   ...STARTUPS,
 ];
-
-/** `EXCEPT` of the environment: kinds to leave out (comma between), while something known is being mended. */
-const except = new Set((process.env['EXCEPT'] ?? '').split(',').filter(Boolean));
 
 /** See the head of this file. */
 export function makeBatch(seed: number): Batch {

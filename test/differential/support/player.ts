@@ -7,14 +7,13 @@ import { encode, readyCount, wording, type Frame, type Step } from './script.ts'
 /** Where a session is played: directly, or through the proxy. */
 export interface Stage {
   readonly port: number;
+  /** How long an answer may take, waiting for a server connection included. */
+  readonly answerMs: number;
   /** What clients call the database. */
   readonly database: string;
   /** Resolves once a backend runs a statement with this word in it, or at the signal; rejects when none does in time. */
   running(mark: string, signal: AbortSignal): Promise<void>;
 }
-
-/** How long an answer may take, waiting for a server connection included. */
-const ANSWER_MS = 40_000;
 
 /** See the head of this file. */
 export class Player {
@@ -56,7 +55,8 @@ export class Player {
     if (step.do === 'open') return await this.#open(step.startup, heard);
     const client = this.#client;
     if (client === null || client.isOver) {
-      for (let left = await client?.message(ANSWER_MS); left != null; left = await client?.message(ANSWER_MS)) this.#note(left, heard);
+      for (let left = await client?.message(this.#stage.answerMs); left != null; left = await client?.message(this.#stage.answerMs))
+        this.#note(left, heard);
       heard.push('(not connected)');
       return;
     }
@@ -82,15 +82,15 @@ export class Player {
 
   async #open(parameters: Readonly<Record<string, string>>, heard: string[]): Promise<void> {
     this.#client?.destroy();
-    const client = await RawClient.open(this.#stage.port, ANSWER_MS);
+    const client = await RawClient.open(this.#stage.port, this.#stage.answerMs);
     this.#client = client;
     [this.#owed, this.#copying, this.#failed] = [1, false, false];
     client.socket.write(startupPacket({ user: 'postgres', ...parameters, database: this.#stage.database }));
     this.asides.push([]);
     await this.#hear(client, heard, '');
     if (this.#failed) {
-      // Why nobody got in is told in the proxy's words, after the cancel key with which a client may stop waiting.
-      heard.splice(0, heard.length, ...heard.filter((said) => said !== 'K').map((said) => said.replace(/ ; M.*$/, '')));
+      // Why nobody got in is told in the proxy's words, and before or after the cancel key with which a client may stop waiting.
+      heard.splice(0, heard.length, ...heard.filter((said) => !/^[RK]$/.test(said)).map((said) => said.replace(/ ; M.*$/, '')));
       return;
     }
     // Which parameters are reported, and their values, count at the login; their order is the server's own business.
@@ -107,7 +107,7 @@ export class Player {
     // Behind an error the server says nothing before the Sync.
     if (until !== '' && this.#failed) return;
     while (this.#owed > 0) {
-      const answer = await client.message(ANSWER_MS);
+      const answer = await client.message(this.#stage.answerMs);
       if (answer === null) {
         heard.push('(closed)');
         return;
@@ -153,7 +153,7 @@ export class Player {
       return;
     }
     if (step.how === 'half-close') client.finish();
-    for (let answer = await client.message(ANSWER_MS); answer !== null; answer = await client.message(ANSWER_MS)) {
+    for (let answer = await client.message(this.#stage.answerMs); answer !== null; answer = await client.message(this.#stage.answerMs)) {
       this.#note(answer, heard);
     }
     heard.push('(closed)');

@@ -5,12 +5,15 @@ import { startYard, type Yard } from '../../support/yard.ts';
 import type { Cluster } from '../../../main/demo/cluster.ts';
 import type { PoolMode } from '../../../core/contract/index.ts';
 import { DATABASE, FIXTURE } from './fixture.ts';
-import { CUSTOM } from './fragments/settings.ts';
+import { APPLICATIONS, CUSTOM } from './fragments/settings.ts';
 import type { Stage } from './player.ts';
 
 /** Server connections that the sessions of a batch share. */
 export const POOL_SIZE = 3;
 
+/** How long an answer may take, at first and when a failing batch is played again. */
+const ANSWER_MS = 40_000;
+const AGAIN_MS = 8_000;
 /** How long a backend may take to be seen running a statement. */
 const RUNNING_MS = 20_000;
 
@@ -21,7 +24,7 @@ export interface World {
   /** Through the switchyard, to the endpoint `ep-a`. */
   readonly through: Stage;
   readonly yard: Yard;
-  /** Puts another switchyard in its place, whose server connections are all new. */
+  /** Puts another switchyard in its place, whose server connections are all new; it is given less time to answer. */
   renew(): Promise<void>;
   /** Endpoints with the very data of `ep-a` (the same server by another name), and with equal data (another server). */
   readonly aliases: readonly string[];
@@ -42,11 +45,17 @@ export async function startWorld(major: Major, mode: PoolMode): Promise<World> {
       endpoints: { 'ep-a': url('127.0.0.1', a), 'ep-same': url('localhost', a), 'ep-b': url('127.0.0.1', b) },
       options: { poolSize: POOL_SIZE, settings: { pooling: { mode, size: POOL_SIZE, waitNotice: 0 } } },
     });
-  let yard = await makeYard();
+  let yard = await introduced(makeYard);
+  let answerMs = ANSWER_MS;
   return {
-    direct: { port: alone.port, database: DATABASE, running: (mark, signal) => running(admins.slice(0, 1), mark, signal) },
+    direct: {
+      port: alone.port,
+      database: DATABASE,
+      answerMs: ANSWER_MS,
+      running: (mark, signal) => running(admins.slice(0, 1), mark, signal),
+    },
     get through(): Stage {
-      return { port: yard.port, database: `ep-a/${DATABASE}`, running: (mark, signal) => running(admins.slice(1), mark, signal) };
+      return { port: yard.port, database: `ep-a/${DATABASE}`, answerMs, running: (mark, signal) => running(admins.slice(1), mark, signal) };
     },
     get yard() {
       return yard;
@@ -55,8 +64,9 @@ export async function startWorld(major: Major, mode: PoolMode): Promise<World> {
     twins: ['ep-b'],
     admins,
     renew: async () => {
+      answerMs = AGAIN_MS;
       await yard.stop();
-      yard = await makeYard();
+      yard = await introduced(makeYard);
     },
     stop: async () => {
       await Promise.all(admins.map((admin) => admin.end()));
@@ -64,6 +74,21 @@ export async function startWorld(major: Major, mode: PoolMode): Promise<World> {
       await Promise.all(clusters.map((cluster) => cluster.stop('immediate')));
     },
   };
+}
+
+/**
+ * That an application reads currval or lastval is learned from the first time it does (a warning says so): every name that sessions
+ * go by does so once, before the first session.
+ */
+async function introduced(makeYard: () => Promise<Yard>): Promise<Yard> {
+  const yard = await makeYard();
+  for (const application_name of APPLICATIONS) {
+    const client = new pg.Client({ host: yard.host, port: yard.port, user: 'postgres', database: `ep-a/${DATABASE}`, application_name });
+    await client.connect();
+    await client.query('SELECT lastval()').catch(() => undefined);
+    await client.end();
+  }
+  return yard;
 }
 
 async function prepared(cluster: Cluster, mode: PoolMode): Promise<pg.Client> {

@@ -1,6 +1,9 @@
 /** Settings of every kind, in every way they can be made and unmade, and looks at what became of them. */
 import type { Fragment, Maker } from '../maker.ts';
 
+/** Names that sessions give themselves, or are given at their startup. */
+export const APPLICATIONS = ['', 'differential', 'app one', 'it\'s "two"'] as const;
+
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   DateStyle: ['ISO, MDY', 'ISO, DMY', 'German', 'SQL, DMY', 'Postgres, MDY', 'nonsense'],
   TimeZone: ['UTC', 'America/New_York', 'Asia/Tokyo', '+3', 'Mars/Olympus'],
