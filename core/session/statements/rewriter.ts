@@ -35,7 +35,7 @@ export class Rewriter {
     if (!isReplaced && names.front.length === 0) return renaming;
     this.#pieces ??= [];
     if (start > this.#from) this.#pieces.push(bytes.subarray(this.#from, start));
-    this.#pieces.push(...names.front.splice(0));
+    if (names.front.length > 0) this.#pieces.push(...names.front.splice(0));
     if (isReplaced) this.#pieces.push(this.#renamer.head);
     this.#from = isReplaced ? this.#renamer.rest : start;
     return renaming;
