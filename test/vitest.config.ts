@@ -10,8 +10,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const alias = { electron: fileURLToPath(new URL('./fakes/electron.ts', import.meta.url)) };
 const env = { ELECTRON_OVERRIDE_DIST_PATH: '/nonexistent' };
 
-/** Worst-case times of tests that start real servers, in milliseconds. */
-const withServers = { testTimeout: 60_000, hookTimeout: 120_000 };
+/** Worst-case times of tests that start real servers, in milliseconds: a machine with other work is slow, and not wrong. */
+const withServers = { testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 20_000 } } };
 
 export default defineConfig({
   root,

@@ -36,7 +36,7 @@ it('a server that crashes ends its own sessions clearly, in whatever they are, a
   streaming.socket.pause();
   streaming.write(query("select repeat('x', 60000000)"));
   const other = await start('steady');
-  other.write(query("select 'untouched', pg_sleep(2)"));
+  other.write(query("select 'untouched', pg_sleep(5)"));
   await expect.poll(async () => (await yard.sessions()).filter(({ state }) => state === 'active').length).toBe(3);
   // The row is on its way, and stopped there.
   await expect.poll(async () => Math.max(...(await yard.sessions()).map(({ bytesOut }) => bytesOut))).toBeGreaterThan(100_000);
