@@ -349,10 +349,10 @@ describe('commands', () => {
       () => null,
       (error: unknown) => error,
     );
-    await expect.poll(() => host.done).toEqual(['pool.pause ep-a 30000']);
+    await expect.poll(() => host.done, { timeout: 9_000 }).toEqual(['pool.pause ep-a 30000']);
     rig.consoles[0]?.cancel();
     expect(await outcome).toMatchObject({ code: '57014' });
-    await expect.poll(() => host.done).toEqual(['pool.pause ep-a 30000', 'pool.resume ep-a']);
+    await expect.poll(() => host.done, { timeout: 9_000 }).toEqual(['pool.pause ep-a 30000', 'pool.resume ep-a']);
   });
 
   it('WAIT_CLOSE ends when the last old server connection of the endpoint is gone, and can be cancelled', async () => {

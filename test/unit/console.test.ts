@@ -338,7 +338,7 @@ describe('console while a migration runs', () => {
         () => null,
         (error: unknown) => error,
       );
-      await expect.poll(() => events).toEqual(['started']);
+      await expect.poll(() => events, { timeout: 9_000 }).toEqual(['started']);
       const canceller = net.connect(port, '127.0.0.1');
       canceller.end(wire.cancelRequest(77, Buffer.from([1, 2, 3, 4])));
       canceller.resume();
@@ -355,10 +355,10 @@ describe('console while a migration runs', () => {
     const client = new RawClient();
     await client.until(() => client.ready === 1);
     client.socket.write(wire.query('MIGRATE CLIENT 1 TO ep-b'));
-    await expect.poll(() => events).toEqual(['started']);
+    await expect.poll(() => events, { timeout: 9_000 }).toEqual(['started']);
     if (how === 'destroy') client.socket.destroy();
     else client.socket.end();
-    await expect.poll(() => events).toEqual(['started', 'aborted']);
+    await expect.poll(() => events, { timeout: 9_000 }).toEqual(['started', 'aborted']);
     await client.close();
     await consoles[0]?.closed;
   });
@@ -369,7 +369,7 @@ describe('console while a migration runs', () => {
     await withRaw(async (client) => {
       await client.until(() => client.ready === 1);
       client.socket.write(wire.query('MIGRATE CLIENT 1 TO ep-b'));
-      await expect.poll(() => events).toEqual(['started']);
+      await expect.poll(() => events, { timeout: 9_000 }).toEqual(['started']);
       consoles[0]?.close();
       await client.until(() => false);
       expect(client.errors()).toMatchObject([{ severity: 'FATAL', sqlState: '57P01' }]);
@@ -382,7 +382,7 @@ describe('console while a migration runs', () => {
       let release = (_row: TransferRow): void => {};
       host.outcome = () => new Promise((resolve) => (release = resolve));
       const answers = client.exchange([wire.query('MIGRATE CLIENT 1 TO ep-b'), wire.query('SHOW VERSION'), wire.query('')], 3);
-      await expect.poll(() => host.asked.length).toBe(1);
+      await expect.poll(() => host.asked.length, { timeout: 9_000 }).toBe(1);
       release(transferRow(1, 'ep-b', 'success', null));
       expect(await answers).toBe('TDCZTDCZIZ');
     }));
@@ -536,23 +536,24 @@ describe('console protocol', () => {
     expect((await withPg((client) => client.query('SHOW VERSION'))).rowCount).toBe(1);
   });
 
-  it('stops answering a client that does not read, and goes on when it does', () =>
+  it('stops answering a client that does not read, and goes on when it does', { timeout: 60_000 }, () =>
     withRaw(async (client) => {
       await client.until(() => client.ready === 1);
-      const rows = Array.from({ length: 3000 }, (_each, index) => sessionRow(index + 1, 'ep-a'));
+      const rows = Array.from({ length: 1500 }, (_each, index) => sessionRow(index + 1, 'ep-a'));
       let answered = 0;
       host.sessions = () => (answered++ < 60 ? rows : []);
       client.socket.pause();
       client.socket.write(Buffer.concat(Array.from({ length: 200 }, () => wire.query('SHOW CLIENTS'))));
       const [socket] = sockets;
-      await expect.poll(() => socket?.writableLength ?? 0).toBeGreaterThan(4 * 1024 * 1024);
-      // What the kernel's buffers take besides differs; all of it would be more than thirty megabytes.
+      await expect.poll(() => socket?.writableLength ?? 0, { timeout: 20_000 }).toBeGreaterThan(4 * 1024 * 1024);
+      // What the kernel's buffers take besides differs; all of it would be more than twenty megabytes.
       expect(answered).toBeLessThan(40);
       expect(socket?.writableLength).toBeLessThan(8 * 1024 * 1024);
       client.socket.resume();
       await client.until(() => client.ready === 201);
       expect(client.count('C')).toBe(200);
-    }));
+    }),
+  );
 });
 
 describe('console with psql', () => {
