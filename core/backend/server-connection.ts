@@ -55,6 +55,18 @@ export interface ServerOwner {
   onServerClosed(reason: string): void;
 }
 
+/** Parameter texts in use: few, as servers of one kind say the same; one string each, so that equal ones are found so at once. */
+const texts = new Map<string, string>();
+const TEXTS_KEPT = 200;
+
+function intern(text: string): string {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  if (texts.size >= TEXTS_KEPT) texts.clear();
+  texts.set(text, text);
+  return text;
+}
+
 const GOODBYE_MS = 1_000;
 /** Most that a server may say while nobody owns its connection, in bytes. */
 const UNHEARD_LIMIT = 64 * 1024;
@@ -80,6 +92,7 @@ export class ServerConnection {
   readonly pid: number;
   /** Last reported value of every ParameterStatus. */
   readonly parameters: Map<string, string>;
+  #parameterText: string | null = null;
   /** Cancel requests on their way; while there are any, the connection may not change hands (pooling.md 4, rule 2). */
   cancelsInFlight = 0;
   /** Called when the last cancel on its way has arrived. */
@@ -266,8 +279,14 @@ export class ServerConnection {
     }
   }
 
+  /** Equal texts: equal `parameters`. */
+  get parameterText(): string {
+    return (this.#parameterText ??= intern(JSON.stringify([...this.parameters])));
+  }
+
   /** Records the body of a ParameterStatus. */
   noteParameter(body: Buffer): void {
+    this.#parameterText = null;
     const name = readCString(body, 0);
     this.parameters.set(name.text, readCString(body, name.end).text);
   }

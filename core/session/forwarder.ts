@@ -69,6 +69,8 @@ export class Forwarder implements ServerOwner {
   salvages = false;
   /** What the client was last told of every reported parameter. */
   readonly clientParameters = new Map<string, string>();
+  /** `ServerConnection.parameterText` of the connection that the client knows the parameters of; null: not known. */
+  #told: string | null = null;
   readonly #client: net.Socket;
   readonly #events: ForwarderEvents;
   #server: ServerConnection | null = null;
@@ -159,7 +161,11 @@ export class Forwarder implements ServerOwner {
 
   /** DESIGN.md section 2: nothing outstanding, status `I`, not in COPY, no message partly forwarded. */
   get isSafe(): boolean {
-    return this.unsafeReason() === null;
+    if (this.#detached) return !this.hasInput;
+    const { expected, status, requestType } = this.link;
+    // Asked for every answer: without the words of `unsafeReason`.
+    if (expected.outstanding > 0 || status !== Status.Idle || requestType === Client.CopyData) return false;
+    return this.isQuiet;
   }
 
   /** Nothing of the client's is on its way, in a transaction or not: its server connection may be talked to, once it is suspended. */
@@ -308,6 +314,9 @@ export class Forwarder implements ServerOwner {
   }
 
   #tellParameters(server: ServerConnection): void {
+    // The same text is, as a rule, the same string: nothing is compared letter by letter.
+    if (server.parameterText === this.#told) return;
+    this.#told = server.parameterText;
     let changed: Buffer[] | null = null;
     for (const [name, value] of server.parameters) {
       if (this.clientParameters.get(name) === value) continue;
@@ -488,6 +497,7 @@ export class Forwarder implements ServerOwner {
 
   #noteParameter(body: Buffer): void {
     this.#server?.noteParameter(body);
+    this.#told = null;
     const name = readCString(body, 0);
     const value = readCString(body, name.end).text;
     this.clientParameters.set(name.text, value);

@@ -145,8 +145,10 @@ export class SessionJournal {
     const portalEnd = bytes.indexOf(0, start + 5);
     const nameEnd = bytes.indexOf(0, portalEnd + 1);
     if (portalEnd < 0 || nameEnd < 0 || nameEnd >= end) return;
-    this.#effects |=
-      nameEnd === portalEnd + 1 ? this.#unnamedEffects : (this.#effectsOfNamed.get(bytes.toString('latin1', portalEnd + 1, nameEnd)) ?? 0);
+    const isUnnamed = nameEnd === portalEnd + 1;
+    const effects = isUnnamed ? this.#unnamedEffects : (this.#effectsOfNamed.get(bytes.toString('latin1', portalEnd + 1, nameEnd)) ?? 0);
+    this.#effects |= effects;
+    if ((effects & Effect.Settings) !== 0) this.onSettings?.();
     const wanted = this.#boundNames.get(bytes.toString('utf8', portalEnd + 1, nameEnd));
     if (wanted === undefined) return;
     let at = nameEnd + 1;
