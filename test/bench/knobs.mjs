@@ -20,7 +20,7 @@ export const usage = `npm run bench [-- --quick] [-- --write]
 `;
 
 const standard = { duration: 1, rounds: 3, clients: [1, 10, 100], idleClients: 1000 };
-const quick = { duration: 1, rounds: 1, clients: [10], idleClients: 300 };
+const quick = { duration: 1, rounds: 1, clients: [10], idleClients: 1000 };
 
 /**
  * Reads the words after the program's name and the environment.
