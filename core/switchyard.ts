@@ -405,6 +405,7 @@ export class Switchyard {
     return makeConsoleHost({
       sessions: this.#proxy.sessions,
       pools: this.#pools,
+      states: this.#states,
       statements: this.#statements,
       planner: this.#planner,
       stats: this.#stats,

@@ -4,9 +4,11 @@ import type { EndpointRow, HostInfo, ObservationRow, Settings } from '../contrac
 import type { EventLog } from '../metrics/log.ts';
 import type { Planner } from '../migration/planner.ts';
 import type { Pools } from '../pool/pools.ts';
+import type { ServerStates } from '../session/server-states.ts';
 import type { Session } from '../session/session.ts';
 import type { SharedStatements } from '../session/statements/shared.ts';
 import { digest } from '../sql/digest.ts';
+import type { CarriedState } from '../state/carried.ts';
 import type { ClosedDoors } from './closed-doors.ts';
 import type { Departure } from './departure.ts';
 import type { StatsBook } from './stats-book.ts';
@@ -15,6 +17,7 @@ import type { StatsBook } from './stats-book.ts';
 export interface ConsoleHostParts {
   readonly sessions: ReadonlyMap<number, Session>;
   readonly pools: Pools;
+  readonly states: ServerStates;
   readonly statements: SharedStatements;
   readonly planner: Planner;
   readonly stats: StatsBook;
@@ -32,7 +35,7 @@ export interface ConsoleHostParts {
 
 /** See the head of this file. */
 export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
-  const { sessions, pools, statements, planner, stats, log, doors, departure } = parts;
+  const { sessions, pools, states, statements, planner, stats, log, doors, departure } = parts;
   return {
     endpoints: parts.endpoints,
     hostInfo: parts.hostInfo,
@@ -55,7 +58,7 @@ export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
     },
     sessionState: (id) => {
       const session = sessions.get(id);
-      return session === undefined ? null : stateOf(session);
+      return session === undefined ? null : stateOf(session, states);
     },
     isDisabled: (endpoint) => doors.isDisabled(endpoint),
     setDisabled: (endpoint, disabled) => {
@@ -128,12 +131,22 @@ function textOf(body: Buffer | null): string | null {
   return body === null || end < 0 ? null : digest(body, 0, end) || null;
 }
 
-/** What the client was told of its settings, beside what its server connection reported. */
-function stateOf({ forwarder, server }: Session): ConsoleStateLine[] {
-  const names = new Set([...forwarder.clientParameters.keys(), ...(server?.parameters.keys() ?? [])]);
-  return [...names].toSorted().map((key) => ({
-    key,
-    client: forwarder.clientParameters.get(key) ?? null,
-    server: server?.parameters.get(key) ?? null,
-  }));
+/**
+ * What the client was told of its settings, and what it carries in transaction mode, beside its server connection. Of custom settings the
+ * name only: applications keep tokens in them.
+ */
+function stateOf({ forwarder, lease, server }: Session, states: ServerStates): ConsoleStateLine[] {
+  const client = settingsIn(lease.state);
+  const there = server === null ? new Map<string, string>() : settingsIn(states.of(server));
+  for (const [key, value] of forwarder.clientParameters) client.set(key, value);
+  for (const [key, value] of server?.parameters ?? []) there.set(key, value);
+  const keys = new Set([...client.keys(), ...there.keys()]);
+  return [...keys].toSorted().map((key) => ({ key, client: client.get(key) ?? null, server: there.get(key) ?? null }));
+}
+
+function settingsIn({ settings, custom, role }: CarriedState): Map<string, string> {
+  const all = new Map(settings);
+  for (const key of custom.keys()) all.set(key, '(set)');
+  if (role !== null) all.set('role', role);
+  return all;
 }

@@ -54,6 +54,11 @@ export class CarriedSession {
     this.#ties = new Ties(session, host.sequenceReaders, (message) => host.report('warn', 'sequence_state', message, session.id));
   }
 
+  /** What the session has set, as of its last safe point. */
+  get state(): CarriedState {
+    return this.#state;
+  }
+
   /** It has set nothing, as far as is known. */
   get isClean(): boolean {
     return this.#state.tag === '';

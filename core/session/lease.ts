@@ -8,6 +8,7 @@ import type { Login } from '../backend/login.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { PinRow, PoolMode, PoolProfile } from '../contract/index.ts';
 import type { Want } from '../pool/want.ts';
+import type { CarriedState } from '../state/carried.ts';
 import { Status } from '../wire/codes.ts';
 import { query } from '../wire/messages.ts';
 import { CarriedSession, type Rehearsal } from './carried-session.ts';
@@ -46,6 +47,11 @@ export class Lease implements Lessee, Want {
   /** Why it keeps its server connection, in transaction mode. */
   get pins(): readonly PinRow[] {
     return this.#carried.pins;
+  }
+
+  /** What the session has set, as of its last safe point in transaction mode. */
+  get state(): CarriedState {
+    return this.#carried.state;
   }
 
   get login(): Login {

@@ -118,8 +118,14 @@ it('shows what pins, what is prepared, and what a client has set', async () => {
     client: 'German, DMY',
     server: 'German, DMY',
   });
+  await client.query("SET app.token = 'pl4nted-secret'");
+  await client.query('SET work_mem = 1234');
   await client.query('UNLISTEN *');
   await expect.poll(() => show('PINS'), wait).toEqual([]);
+  const state = await show(`STATE ${id}`);
+  expect(state.find(({ key }) => key === 'work_mem')).toMatchObject({ client: '1234', server: null });
+  expect(state.find(({ key }) => key === 'app.token')).toMatchObject({ client: '(set)' });
+  expect(JSON.stringify(state)).not.toContain('pl4nted');
 });
 
 it('answers every view alike as text and in binary, with numbers where it announces them', async () => {
