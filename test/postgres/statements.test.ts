@@ -217,6 +217,9 @@ async function write(client: WireClient, bytes: Buffer, random: (below: number) 
   }
 }
 
+/** Seeds that have found something: frames cut short, an unnamed statement that was skipped while half sent, or behind another. */
+const regressions = [20, 23, 293, 5_098];
+
 describe('shared prepared statements', () => {
   it('cannot be told from those of a direct connection, whatever server connection a client is given', async () => {
     const setup = await WireClient.start(cluster().port);
@@ -225,7 +228,7 @@ describe('shared prepared statements', () => {
     const first = Number(process.env['STATEMENTS_SEED'] ?? 1);
     const seeds = Number(process.env['STATEMENTS_SEEDS'] ?? 20);
     let known = 0;
-    for (let seed = first; seed < first + seeds; seed++) {
+    for (const seed of [...regressions, ...Array.from({ length: seeds }, (_, index) => first + index)]) {
       const random = generator(seed);
       const shared = new SharedStatements();
       const servers = [await connect(), await connect()];

@@ -18,6 +18,7 @@ import type { SharedStatements } from './shared.ts';
 import { withName, type ParseContext, type Statement } from './statement.ts';
 
 const nothing = Buffer.alloc(0);
+const noStatement = { frame: null, tooLarge: 0, effects: 0 };
 
 /** A statement under the client's own name. */
 export interface NamedStatement {
@@ -262,7 +263,9 @@ export class StatementNames {
     if (failed?.kind === 'unnamed' && this.#here !== null) this.#here.unnamedOwner = this;
     if (failed?.kind === 'own unnamed' && this.#here !== null) this.#here.unnamedOwner = null;
     // A Parse that fails has taken the old statement away all the same.
+    const next = this.#onItsWay.changeAfter(failedAt);
     if (this.#unnamedAt === failedAt) this.#journal.forgetUnnamed();
+    else if (next !== null) next.before = noStatement;
     if (isStalePlan(error)) {
       this.#retire();
       if (this.#sendAgain(failedAt)) return nothing;
@@ -346,9 +349,14 @@ export class StatementNames {
   }
 
   #restoreUnnamed({ number, before, changedAt }: Extract<Pending, { kind: 'unnamed' }>): void {
-    if (this.#unnamedAt !== number) return;
-    this.#journal.restoreUnnamed(before);
-    this.#unnamedAt = changedAt;
+    if (this.#unnamedAt === number) {
+      this.#journal.restoreUnnamed(before);
+      this.#unnamedAt = changedAt;
+      return;
+    }
+    // What came behind it is not skipped yet, but may be.
+    const next = this.#onItsWay.changeAfter(number);
+    if (next !== null) Object.assign(next, { before, changedAt });
   }
 
   /** What is on its way may fail without what is sent next being skipped. */

@@ -1,6 +1,6 @@
 /** What of a session's is on its way to the server, in order, and what of it counts last for a name or a statement. */
 import { keyOf } from './name-book.ts';
-import type { ClosePending, OwnClosePending, OwnParsePending, ParsePending, Pending } from './pending.ts';
+import type { ClosePending, OwnClosePending, OwnParsePending, ParsePending, Pending, UnnamedPending } from './pending.ts';
 import type { Statement } from './statement.ts';
 
 /** See the head of this file. */
@@ -55,6 +55,12 @@ export class OnItsWay {
     let count = 0;
     while ((this.#queue[count]?.number ?? number) < number) count++;
     return count === 0 ? [] : this.#queue.splice(0, count).map((pending) => this.#drop(pending));
+  }
+
+  /** What changes the unnamed statement next after the message of this number. */
+  changeAfter(number: number): UnnamedPending | null {
+    for (const pending of this.#queue) if (pending.kind === 'unnamed' && pending.changedAt === number) return pending;
+    return null;
   }
 
   /** The client's name for a statement that it has just parsed; null: there is none. */

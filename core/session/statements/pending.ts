@@ -59,9 +59,9 @@ export interface OwnUnnamedPending extends Sent {
 /** The client's Parse or Close of the unnamed statement, or a simple query, which takes it away; it may be skipped. */
 export interface UnnamedPending extends Sent {
   readonly kind: 'unnamed';
-  /** What is true again then, and which message had made it so. */
-  readonly before: UnnamedStatement;
-  readonly changedAt: number;
+  /** What is true again then, and which message had made it so; others if that is skipped, too. */
+  before: UnnamedStatement;
+  changedAt: number;
 }
 
 export type Pending =
