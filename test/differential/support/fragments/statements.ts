@@ -16,7 +16,9 @@ const STATEMENTS: readonly { readonly sql: string; readonly values: readonly (st
   { sql: 'SELEKT 1', values: [] },
 ];
 
-const LISTING = `SELECT name, statement, from_sql, parameter_types::text FROM pg_prepared_statements ORDER BY name`;
+/** An SQL PREPARE is listed with the whole string it came in; where it is prepared again, it came alone. */
+const TEXT = `CASE WHEN from_sql THEN substring(statement from '(?i)prepare p[0-9][^;]*') ELSE statement END`;
+const LISTING = `SELECT name, ${TEXT} AS statement, from_sql, parameter_types::text FROM pg_prepared_statements ORDER BY name`;
 
 function oneCycle(m: Maker): Frame[] {
   const name = m.pick(NAMES);
