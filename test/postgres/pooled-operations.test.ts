@@ -4,7 +4,7 @@
  */
 import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CallError, type PoolMode, type SettingsInput } from '../../core/contract/index.ts';
+import { CallError, type PoolMode, type Settings, type SettingsInput } from '../../core/contract/index.ts';
 import { useCluster } from '../support/cluster.ts';
 import { cancel, driver, errorCodes, lastWords, one, pool, pooledYard, query, raw, sessionsIn, soon, value } from '../support/pooled.ts';
 import { describeWithProgram, runProgram } from '../support/programs.ts';
@@ -25,7 +25,7 @@ const calls = (yard: Yard) => {
     kill: () => handlers['pool.kill']({ endpoint: 'ep-a' }),
   };
 };
-const pooling = async (yard: Yard, changed: SettingsInput['pooling']): Promise<void> => {
+const pooling = async (yard: Yard, changed: Partial<Settings['pooling']>): Promise<void> => {
   const { settings } = await yard.switchyard.handlers['settings.get']({});
   const { users: _users, ...authentication } = settings.authentication;
   await yard.switchyard.handlers['settings.save']({
