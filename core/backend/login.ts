@@ -15,9 +15,16 @@ export interface Login {
   readonly startup: ReadonlyMap<string, string>;
 }
 
+/** A login asks for it several times, and never changes it. */
+const startupKeys = new WeakMap<ReadonlyMap<string, string>, string>();
+
 /** The identity of a set of startup parameters, independent of their order. */
 export function startupKey(startup: ReadonlyMap<string, string>): string {
-  return JSON.stringify([...startup].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  const known = startupKeys.get(startup);
+  if (known !== undefined) return known;
+  const key = JSON.stringify([...startup].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  startupKeys.set(startup, key);
+  return key;
 }
 
 /** The identity of a login, its credential included: equal keys are let in, and greeted, alike. */

@@ -14,11 +14,12 @@ import type { LeaseHost } from '../session/lease-host.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
 import { topOf, type ClientTls } from '../tls/client-tls.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
-import { authenticationOk, backendKeyData, parameterStatus, readyForQuery } from '../wire/messages.ts';
+import { authenticationOk, backendKeyData } from '../wire/messages.ts';
 import { Admission, type Admitted } from './admission.ts';
 import { authenticate, type Authenticated } from './authenticate.ts';
 import { CancelKeys } from './cancel-keys.ts';
 import { EndpointListeners } from './endpoint-listeners.ts';
+import { greeting } from './greeting.ts';
 import { readOpening } from './handshake.ts';
 import { addressOf, ClientGone, ClientRefusal, type Incoming } from './incoming.ts';
 import { Listener, type ListenAt } from './listener.ts';
@@ -291,11 +292,11 @@ export class Proxy {
     });
     const { mode, profile } = this.#options.pooling(routed.spec.id);
     session.lease.configure(mode, profile);
-    const greeting = session.lease.mode === 'transaction' ? this.#welcomes.get(login) : null;
+    const known = session.lease.mode === 'transaction' ? this.#welcomes.get(login) : null;
     try {
-      if (greeting !== null) {
-        session.send(Buffer.concat([hello, ...greet(greeting)]));
-        session.forwarder.startDetached(greeting);
+      if (known !== null) {
+        session.send(Buffer.concat([hello, greeting(known)]));
+        session.forwarder.startDetached(known);
         return;
       }
       const server = await session.lease.first(waiting.signal);
@@ -305,7 +306,7 @@ export class Proxy {
         return;
       }
       if (session.lease.mode === 'transaction') this.#welcomes.learn(login, server.parameters);
-      session.send(Buffer.concat([hello, ...greet(server.parameters)]));
+      session.send(Buffer.concat([hello, greeting(server.parameters)]));
       session.forwarder.start(server);
     } catch (error) {
       // What it has proven here is not what the server knows (any more).
@@ -389,10 +390,6 @@ export class Proxy {
     // Closing alone would let the statement run to its end: PostgreSQL notices only when it next uses the socket.
     void server.cancel(() => server.isOpen).then(() => session.lease.ended({ server, fit: false, inTransaction: false }));
   }
-}
-
-function greet(parameters: ReadonlyMap<string, string>): Buffer[] {
-  return [...[...parameters].map(([name, value]) => parameterStatus(name, value)), readyForQuery()];
 }
 
 function unencrypted(tls: ClientTls): ClientRefusal {

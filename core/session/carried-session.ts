@@ -99,6 +99,8 @@ export class CarriedSession {
     const effects = journal.takeEffects();
     this.#ties.note(effects, this.profile);
     if (!this.#isKnown || (effects & LOOK) !== 0) return true;
+    if ((effects & Effect.Write) !== 0 && this.profile === 'strict' && this.#host.states.mayWritesSet(this.#session.place.login))
+      return true;
     if (journal.parseKey === null) this.#settle();
     if (this.#ties.hasChanged(this.profile)) this.#pin(this.#found);
     return false;
@@ -120,8 +122,8 @@ export class CarriedSession {
     const { journal } = forwarder;
     const { states } = this.#host;
     const deliver = (body: Buffer): void => forwarder.deliverNotification(frame(Server.NotificationResponse, body));
-    if (/^(?:create|alter)\b.*\b(?:function|procedure|extension)\b/i.test(journal.suspect ?? '')) states.forgetFunctions(place.login);
-    if (this.profile === 'strict') for (const name of await states.settingsInFunctions(place.login)) journal.customNames.add(name);
+    if (/^(?:create|alter|do|call)\b/i.test(journal.suspect ?? '')) states.forgetFunctions(place.login);
+    if (this.profile === 'strict') for (const name of (await states.settingsInFunctions(place.login)).names) journal.customNames.add(name);
     const run = look(server, journal.customNames, LOOK_MS, deliver, journal.ownNames);
     try {
       const capture = await run.state;

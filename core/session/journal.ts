@@ -28,6 +28,8 @@ const MEANS_ALWAYS_THE_SAME = new Set(
     ' ',
   ),
 );
+/** What may be the name of a custom setting, among a function's arguments. */
+const DOTTED_NAME = /[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+/g;
 /** A `SessionJournal.unnamedKey` for any settings. */
 export const ALWAYS = '*';
 
@@ -104,9 +106,12 @@ export class SessionJournal {
     return (effectsOf(bytes, textStart, textEnd, this.watch) & Effect.Names) !== 0;
   }
 
-  /** A FunctionCall passes: what it calls is a number. */
-  functionCall(): void {
-    if (this.watch !== null) this.#effects |= Effect.State | Effect.Settings;
+  /** A FunctionCall passes, `length` bytes from `start` on, of which the first are at hand: what it calls is a number. */
+  functionCall(bytes: Buffer, start: number, length: number): void {
+    if (this.watch === null) return;
+    this.#effects |= Effect.State | Effect.Settings | Effect.Write;
+    this.onSettings?.();
+    for (const [name] of bytes.toString('latin1', start, Math.min(start + length, bytes.length)).matchAll(DOTTED_NAME)) this.#addName(name);
   }
 
   /** A Query passes: `bytes[start, end)` is its SQL text; `complete` false when only its beginning is at hand. */

@@ -269,7 +269,7 @@ export class Lease implements Lessee, Want {
 
   #giveUp(server: ServerConnection): void {
     const { pools, states } = this.#host;
-    if (this.#mode === 'transaction' && this.#carried.isPortable && !this.#carried.isTouched) {
+    if (this.#mode === 'transaction' && !this.#carried.needsLook() && this.#carried.isPortable) {
       this.#carried.leaveOn(server);
       pools.release(server, 'keep');
     } else {

@@ -325,7 +325,7 @@ export class RequestProcessor {
         return;
       }
       case Client.FunctionCall:
-        this.#journal.functionCall();
+        this.#journal.functionCall(chunk, at, chunk.readInt32BE(at + 1) + 1);
         expected.push(Expected.FunctionCall);
         this.#link.requested();
         return;

@@ -3,7 +3,7 @@ import { dial } from '../backend/dial.ts';
 import { loginKey, type Login } from '../backend/login.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
-import { lookAtStartup, settingsInFunctions } from '../state/baseline.ts';
+import { lookAtStartup, settingsInFunctions, type FunctionSettings } from '../state/baseline.ts';
 import { cleanState, placeholdersOf, type CarriedState } from '../state/carried.ts';
 import { captureFrames, readCapture, serverVersionOf } from '../state/capture.ts';
 import type { SessionStateCapture } from '../state/state.ts';
@@ -13,6 +13,11 @@ const BASELINE_KEPT_MS = 300_000;
 const BASELINE_MS = 5_000;
 /** And how long what functions may set. */
 const FUNCTIONS_KEPT_MS = 60_000;
+const NOTHING: FunctionSettings = { names: [], inTriggers: false };
+
+function databaseKey(login: Login): string {
+  return `${login.backend.id} ${login.database}`;
+}
 
 /** See the head of this file. One for all sessions. */
 export class ServerStates {
@@ -20,7 +25,7 @@ export class ServerStates {
   readonly #sequences = new WeakMap<ServerConnection, number>();
   readonly #spoiled = new WeakSet<ServerConnection>();
   readonly #baselines = new Map<string, { at: number; capture: Promise<SessionStateCapture> }>();
-  readonly #functionSettings = new Map<string, { at: number; names: Promise<readonly string[]> }>();
+  readonly #functions = new Map<string, { at: number; asked: Promise<FunctionSettings>; answer: FunctionSettings | null }>();
   readonly #passwordFile: PasswordFile | null;
 
   constructor(passwordFile: PasswordFile | null) {
@@ -80,20 +85,30 @@ export class ServerStates {
     });
   }
 
-  /** Names of custom settings that the functions of its database may set. Not quite up to date: asked again now and then. */
-  async settingsInFunctions(login: Login): Promise<readonly string[]> {
-    const key = JSON.stringify([login.backend.id, login.database]);
-    const known = this.#functionSettings.get(key);
-    if (known !== undefined && Date.now() - known.at < FUNCTIONS_KEPT_MS) return await known.names;
-    const names = this.#ask(login, (server) => settingsInFunctions(server, BASELINE_MS)).catch(() => []);
-    this.#functionSettings.set(key, { at: Date.now(), names });
+  /** What the functions of its database may set. Not quite up to date: asked again now and then. */
+  async settingsInFunctions(login: Login): Promise<FunctionSettings> {
+    const key = databaseKey(login);
+    const known = this.#functions.get(key);
+    if (known !== undefined && Date.now() - known.at < FUNCTIONS_KEPT_MS) return await known.asked;
+    const asked = this.#ask(login, (server) => settingsInFunctions(server, BASELINE_MS)).catch(() => NOTHING);
+    const next = { at: Date.now(), asked, answer: known?.answer ?? null };
+    this.#functions.set(key, next);
+    void asked.then((answer) => (next.answer = answer));
     // An answer of a while ago will do, rather than a wait.
-    return await (known?.names ?? names);
+    return next.answer ?? (await asked);
+  }
+
+  /** Whether a write may set something, by a trigger; also true while that is not known. */
+  mayWritesSet(login: Login): boolean {
+    const known = this.#functions.get(databaseKey(login));
+    if (known === undefined || known.answer === null) return true;
+    if (Date.now() - known.at >= FUNCTIONS_KEPT_MS) void this.settingsInFunctions(login);
+    return known.answer.inTriggers;
   }
 
   /** A function was made, or made anew. */
   forgetFunctions(login: Login): void {
-    this.#functionSettings.delete(JSON.stringify([login.backend.id, login.database]));
+    this.#functions.delete(databaseKey(login));
   }
 
   #ofLogin(

@@ -31,13 +31,26 @@ export async function lookAtStartup(
   }
 }
 
-/** Names of custom settings in the bodies of the database's own functions: no statement of a client's need ever mention them. */
-const NAMES_IN_FUNCTIONS = `SELECT DISTINCT pg_catalog.lower(m[1]) FROM pg_catalog.pg_proc p, pg_catalog.regexp_matches(p.prosrc,'([A-Za-z_][\\w$]*\\.[A-Za-z_][\\w$.]*)','g') m
-WHERE p.pronamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace AND p.prosrc OPERATOR(pg_catalog.~*) '(set_config|\\mset\\M)' LIMIT 200`;
+/** What the functions of a database may do to settings, where no statement of a client's mentions it. */
+export interface FunctionSettings {
+  /** Names of custom settings in their bodies. */
+  readonly names: readonly string[];
+  /** Some of them are for triggers: any write may call them. */
+  readonly inTriggers: boolean;
+}
 
-/** Candidates for custom settings that functions set, read on a connection of the proxy's own; none when the server refuses to tell. */
-export async function settingsInFunctions(server: ServerConnection, deadlineMs: number): Promise<string[]> {
-  const frames = Buffer.concat([parse('', NAMES_IN_FUNCTIONS), bind('', ''), execute(''), syncMessage]);
+const SETS = `p.pronamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace
+AND p.prosrc OPERATOR(pg_catalog.~*) '(set_config|\\mset\\s+((session|local)\\s+)?"?[a-z_][\\w$]*"?\\s*\\.)'`;
+const IN_FUNCTIONS = `SELECT DISTINCT pg_catalog.lower(m[1]), p.prorettype OPERATOR(pg_catalog.=) 'pg_catalog.trigger'::pg_catalog.regtype
+FROM pg_catalog.pg_proc p LEFT JOIN LATERAL pg_catalog.regexp_matches(p.prosrc,'([A-Za-z_][\\w$]*\\.[A-Za-z_][\\w$.]*)','g') m ON true
+WHERE ${SETS} LIMIT 400`;
+
+/** Read on a connection of the proxy's own; nothing when the server refuses to tell. */
+export async function settingsInFunctions(server: ServerConnection, deadlineMs: number): Promise<FunctionSettings> {
+  const frames = Buffer.concat([parse('', IN_FUNCTIONS), bind('', ''), execute(''), syncMessage]);
   const answer = await server.exchange(frames, 1, { deadlineMs }).answer;
-  return answer.filter(({ type }) => type === Server.DataRow).map(({ body }) => readDataRow(body)[0]?.toString('utf8') ?? '');
+  const rows = answer
+    .filter(({ type }) => type === Server.DataRow)
+    .map(({ body }) => readDataRow(body).map((cell) => cell?.toString('utf8') ?? ''));
+  return { names: rows.flatMap(([name = '']) => (name === '' ? [] : [name])), inTriggers: rows.some(([, inTrigger]) => inTrigger === 't') };
 }

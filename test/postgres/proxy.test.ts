@@ -119,7 +119,7 @@ describe('a client that closes its half', () => {
     expect(received).toBeGreaterThan(20_000_000);
   });
 
-  it('in a transaction loses it, and the server connection with it', async () => {
+  it('in a transaction loses it; the server connection is rolled back and serves the next', async () => {
     const table = `t${Date.now()}`;
     await onServer(`create table ${table} (i int)`);
     const client = await start();
@@ -127,8 +127,10 @@ describe('a client that closes its half', () => {
     await client.query(`begin; insert into ${table} values (1)`);
     client.halfClose();
     await client.closed();
-    await expect.poll(() => onServer(`select count(*) from pg_stat_activity where pid = ${pid}`)).toEqual(['0']);
+    await expect.poll(() => onServer(`select state from pg_stat_activity where pid = ${pid}`)).toEqual(['idle']);
     expect(await onServer(`select count(*) from ${table}`)).toEqual(['0']);
+    const next = await start();
+    expect(value(await next.query('select pg_backend_pid()'))).toBe(pid);
   });
 });
 
