@@ -30,8 +30,8 @@ test('the likeliest culprit stands first, and one click on Roll back serves who 
   await badge.click();
   await expect(page.getByRole('heading', { name: 'postgres as postgres on 127.0.0.1:54329' })).toBeVisible();
   await expect(page.getByText('3 sessions wait; 4 of 4 server connections taken')).toBeVisible();
-  expect(await ids(holders(page))).toEqual([2, 4, 3, 1]);
-  expect(await ids(waiters(page))).toEqual([5, 6, 7]);
+  await expect.poll(() => ids(holders(page))).toEqual([2, 4, 3, 1]);
+  await expect.poll(() => ids(waiters(page))).toEqual([5, 6, 7]);
   const culprit = sessionIn(holders(page), 2);
   await expect(culprit).toContainText(/idle in transaction for 1 min \d+ s/);
   await expect(sessionIn(holders(page), 3)).toContainText('pinnedlast SELECT');
@@ -51,8 +51,8 @@ test('the likeliest culprit stands first, and one click on Roll back serves who 
   await expect(culprit).toContainText('has given it back');
   await page.mouse.move(5, 5);
   await expect(sessionIn(holders(page), 2)).toHaveCount(0);
-  expect(await ids(waiters(page))).toEqual([6, 7]);
-  expect(await ids(holders(page))).toEqual([4, 3, 1, 5]);
+  await expect.poll(() => ids(waiters(page))).toEqual([6, 7]);
+  await expect.poll(() => ids(holders(page))).toEqual([4, 3, 1, 5]);
 });
 
 test('a statement is cancelled, a session closed after a question, a wait ended; in the end nobody waits', async ({
@@ -136,10 +136,10 @@ test('nothing moves under the pointer; what has changed is shown when asked for'
   await expect(sessionIn(holders(page), 2)).toContainText('has given it back');
   await expect(sessionIn(waiters(page), 6)).toContainText('has left');
   expect(await row.boundingBox()).toEqual(before);
-  expect(await ids(waiters(page))).toEqual([5, 6, 7]);
+  await expect.poll(() => ids(waiters(page))).toEqual([5, 6, 7]);
   await change.click();
-  expect(await ids(waiters(page))).toEqual([8, 5]);
-  expect(await ids(holders(page))).toEqual([4, 3, 7, 1]);
+  await expect.poll(() => ids(waiters(page))).toEqual([8, 5]);
+  await expect.poll(() => ids(holders(page))).toEqual([4, 3, 7, 1]);
 });
 
 test('the keyboard alone frees the queue, and its row stays while it is there', async ({ page, openStandin }) => {
