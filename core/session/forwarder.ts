@@ -162,9 +162,9 @@ export class Forwarder implements ServerOwner {
   /** DESIGN.md section 2: nothing outstanding, status `I`, not in COPY, no message partly forwarded. */
   get isSafe(): boolean {
     if (this.#detached) return !this.hasInput;
-    const { expected, status, requestType } = this.link;
+    const { expected, status } = this.link;
     // Asked for every answer: without the words of `unsafeReason`.
-    if (expected.outstanding > 0 || status !== Status.Idle || requestType === Client.CopyData) return false;
+    if (expected.outstanding > 0 || status !== Status.Idle) return false;
     return this.isQuiet;
   }
 
@@ -194,7 +194,8 @@ export class Forwarder implements ServerOwner {
     const { link } = this;
     const { expected } = link;
     if (this.#server === null) return this.#detached && !this.hasInput ? null : 'waiting for a server connection';
-    if (expected.copyIn || link.requestType === Client.CopyData) return `COPY in progress since ${since(link.busySince)}`;
+    // A COPY that failed is over with its ReadyForQuery: data that still come are read and ignored by any server.
+    if (expected.copyIn) return `COPY in progress since ${since(link.busySince)}`;
     if (expected.outstanding > 0) {
       if (link.status !== Status.Idle) return `busy in transaction since ${since(link.transactionSince)}`;
       if (expected.inDoubt) return inDoubt;
@@ -547,7 +548,6 @@ export class Forwarder implements ServerOwner {
     this.#salvage = setTimeout(() => this.#end('client_lost', this.#gone ?? 'the client left'), SALVAGE_MS);
     if (expected.copyIn) {
       server.write(copyFail('the client was lost'));
-      link.requestType = Client.CopyFail;
       expected.push(Expected.CopyEnd);
     }
     if (expected.cycleOpen) {

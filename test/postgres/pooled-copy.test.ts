@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { useCluster } from '../support/cluster.ts';
 import { errorCodes, pool, pooledYard, query, raw, sessionsIn, soon, value } from '../support/pooled.ts';
 import { describeWithProgram, runProgram } from '../support/programs.ts';
-import { bind, cstring, execute, flush, message, parse, rows, sync, WireClient, type WireMessage } from '../support/wire-client.ts';
+import { bind, cstring, execute, flush, message, parse, rows, sync, type WireClient, type WireMessage } from '../support/wire-client.ts';
 import type { Yard } from '../support/yard.ts';
 
 const cluster = useCluster();
@@ -17,7 +17,7 @@ const copyFail = message('f', cstring('changed its mind'));
 interface Protocol {
   readonly name: string;
   readonly isExtended: boolean;
-  begin(client: WireClient, sql: string): Promise<void>;
+  readonly begin: (client: WireClient, sql: string) => Promise<void>;
 }
 
 const PROTOCOLS: readonly Protocol[] = [
