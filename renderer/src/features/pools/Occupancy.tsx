@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
 import { TimeChart } from '../../charts/TimeChart.tsx';
 import type { Series } from '../../charts/TimeChart.tsx';
@@ -29,6 +29,7 @@ export function Occupancy(): ReactNode {
   const pools = useServer((state) => state.pools);
   const [chosen, setChosen] = useState(ALL);
   const key = pools.some((pool) => pool.key === chosen) ? chosen : ALL;
+  const choose = useCallback((next: string) => setChosen((before) => (before === next ? ALL : next)), []);
   const series = useMemo(() => occupancyOf(key), [key]);
   return (
     <>
@@ -48,7 +49,7 @@ export function Occupancy(): ReactNode {
             A pool appears with the first session of a backend, database and role. It keeps server connections for the next one.
           </Empty>
         ) : (
-          <PoolTable pools={pools} chosen={key} onChoose={(next) => setChosen(next === key ? ALL : next)} />
+          <PoolTable pools={pools} chosen={key} onChoose={choose} />
         )}
       </div>
       <EndpointControls />

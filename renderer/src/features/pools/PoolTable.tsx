@@ -1,4 +1,4 @@
-import { Fragment } from 'react';
+import { Fragment, memo } from 'react';
 import type { ReactNode } from 'react';
 import type { PoolRow } from '../../../../core/contract/index.ts';
 import { hashOf } from '../../app/routes.ts';
@@ -55,21 +55,38 @@ export function PoolTable({ pools, chosen, onChoose }: PoolTableProps): ReactNod
       </thead>
       <tbody>
         {pools.map((pool) => (
-          <Line key={pool.key} pool={pool} chosen={pool.key === chosen} onChoose={() => onChoose(pool.key)} />
+          <Line key={pool.key} pool={pool} chosen={pool.key === chosen} onChoose={onChoose} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function Line({ pool, chosen, onChoose }: { pool: PoolRow; chosen: boolean; onChoose: () => void }): ReactNode {
+interface LineProps {
+  pool: PoolRow;
+  chosen: boolean;
+  onChoose: (key: string) => void;
+}
+
+/** Every delta brings all pools anew, and most of them say what they said before. */
+function sameLine(before: LineProps, now: LineProps): boolean {
+  return before.chosen === now.chosen && before.onChoose === now.onChoose && JSON.stringify(before.pool) === JSON.stringify(now.pool);
+}
+
+const Line = memo(function Line({ pool, chosen, onChoose }: LineProps): ReactNode {
   const bar = barOf(pool);
   const reuse = `${formatCount(pool.assignments)} assignments over ${formatCount(pool.opened)} server connections opened`;
   return (
     <Fragment>
       <tr data-chosen={chosen} data-pool={pool.key} data-failing={pool.failure !== null}>
         <th scope="row">
-          <button type="button" className={styles.name} aria-pressed={chosen} title={`Chart ${pool.key}`} onClick={onChoose}>
+          <button
+            type="button"
+            className={styles.name}
+            aria-pressed={chosen}
+            title={`Chart ${pool.key}`}
+            onClick={() => onChoose(pool.key)}
+          >
             {pool.backend}
           </button>
           <span className={styles.clip} title={`Database ${pool.database}, role ${pool.role}`}>
@@ -114,7 +131,7 @@ function Line({ pool, chosen, onChoose }: { pool: PoolRow; chosen: boolean; onCh
       )}
     </Fragment>
   );
-}
+}, sameLine);
 
 function Caption({ pool }: { pool: PoolRow }): ReactNode {
   const shown = parts.filter(({ of }) => of !== 'waiting' && (of === 'active' || of === 'idle' || pool[of] > 0));
