@@ -219,74 +219,81 @@ async function write(client: WireClient, bytes: Buffer, random: (below: number) 
 
 /** Seeds that have found something: frames cut short, an unnamed statement that was skipped while half sent, or behind another. */
 const regressions = [20, 23, 293, 5_098];
+/** How many others are tried. */
+const seeds = Number(process.env['STATEMENTS_SEEDS'] ?? 20);
 
 describe('shared prepared statements', () => {
-  it('cannot be told from those of a direct connection, whatever server connection a client is given', async () => {
-    const setup = await WireClient.start(cluster().port);
-    await setup.client.query('create unlogged table if not exists kept (i int)');
-    setup.client.destroy();
-    const first = Number(process.env['STATEMENTS_SEED'] ?? 1);
-    const seeds = Number(process.env['STATEMENTS_SEEDS'] ?? 20);
-    let known = 0;
-    for (const seed of [...regressions, ...Array.from({ length: seeds }, (_, index) => first + index)]) {
-      const random = generator(seed);
-      const shared = new SharedStatements();
-      const servers = [await connect(), await connect()];
-      const members = [await join(shared), await join(shared), await join(shared)];
-      const direct = await Promise.all(members.map(async () => (await WireClient.start(cluster().port)).client));
-      const held = new Map<number, ServerConnection>();
-      const told: string[] = [];
-      try {
-        for (let step = 0; step < 40; step++) {
-          const index = random(members.length);
-          const member = members[index] ?? expect.fail();
-          let server = held.get(index);
-          if (server === undefined) {
-            const free = servers.filter((each) => ![...held.values()].includes(each));
-            server = free[random(free.length)];
-            if (server === undefined) continue;
-            member.attach(server);
+  it(
+    'cannot be told from those of a direct connection, whatever server connection a client is given',
+    async () => {
+      const setup = await WireClient.start(cluster().port);
+      await setup.client.query('create unlogged table if not exists kept (i int)');
+      setup.client.destroy();
+      const first = Number(process.env['STATEMENTS_SEED'] ?? 1);
+      let known = 0;
+      for (const seed of [...regressions, ...Array.from({ length: seeds }, (_, index) => first + index)]) {
+        const random = generator(seed);
+        const shared = new SharedStatements();
+        const servers = [await connect(), await connect()];
+        const members = [await join(shared), await join(shared), await join(shared)];
+        const direct = await Promise.all(members.map(async () => (await WireClient.start(cluster().port)).client));
+        const held = new Map<number, ServerConnection>();
+        const told: string[] = [];
+        try {
+          for (let step = 0; step < 40; step++) {
+            const index = random(members.length);
+            const member = members[index] ?? expect.fail();
+            let server = held.get(index);
+            if (server === undefined) {
+              const free = servers.filter((each) => ![...held.values()].includes(each));
+              server = free[random(free.length)];
+              if (server === undefined) continue;
+              member.attach(server);
+            }
+            const frames = turn(random);
+            told.push(`${index}@${servers.indexOf(server)}: ${story(frames)}`);
+            const bytes = Buffer.concat([...frames, tail]);
+            direct[index]?.write(bytes);
+            const asked = (): string => `seed ${seed}, step ${step}:\n${told.slice(-12).join('\n')}`;
+            const truth = await answers(direct[index] ?? expect.fail()).catch((error: unknown) =>
+              expect.fail(`directly: ${String(error)}; ${asked()}`),
+            );
+            if (truth.status === 'tripped') break;
+            await write(member.client, bytes, random);
+            const label = (): string => `${asked()}\n${truth.said.join('\n')}`;
+            const ours = await answers(member.client).catch((error: unknown) =>
+              expect.fail(`${String(error)} ${member.ending}; ${label()}`),
+            );
+            const at = ours.said.findIndex((each, place) => each !== truth.said[place]);
+            if (ours.said[at] === failedTransaction) {
+              // There, a direct connection looks at the number of parameters first, and describes what has no result.
+              expect(truth.said[at], label()).toMatch(/"08P01"|^t/);
+              known++;
+              break;
+            }
+            expect(ours, label()).toEqual(truth);
+            if (truth.status === 'I') {
+              await expect.poll(() => member.forwarder.unsafeReason(), { message: label(), timeout: 10_000, interval: 2 }).toBeNull();
+              held.delete(index);
+              member.detach();
+              const there = (await preparedOn(server, shared)).filter((name) => name.startsWith('_swy_'));
+              const here = shared.on(server);
+              here.keepOnly(new Set(there));
+              expect(here.size, `${label()}\n${there.join()}`).toBe(there.length);
+            } else {
+              held.set(index, server);
+            }
           }
-          const frames = turn(random);
-          told.push(`${index}@${servers.indexOf(server)}: ${story(frames)}`);
-          const bytes = Buffer.concat([...frames, tail]);
-          direct[index]?.write(bytes);
-          const asked = (): string => `seed ${seed}, step ${step}:\n${told.slice(-12).join('\n')}`;
-          const truth = await answers(direct[index] ?? expect.fail()).catch((error: unknown) =>
-            expect.fail(`directly: ${String(error)}; ${asked()}`),
-          );
-          if (truth.status === 'tripped') break;
-          await write(member.client, bytes, random);
-          const label = (): string => `${asked()}\n${truth.said.join('\n')}`;
-          const ours = await answers(member.client).catch((error: unknown) => expect.fail(`${String(error)} ${member.ending}; ${label()}`));
-          const at = ours.said.findIndex((each, place) => each !== truth.said[place]);
-          if (ours.said[at] === failedTransaction) {
-            // There, a direct connection looks at the number of parameters first, and describes what has no result.
-            expect(truth.said[at], label()).toMatch(/"08P01"|^t/);
-            known++;
-            break;
-          }
-          expect(ours, label()).toEqual(truth);
-          if (truth.status === 'I') {
-            await expect.poll(() => member.forwarder.unsafeReason(), { message: label(), timeout: 10_000, interval: 2 }).toBeNull();
-            held.delete(index);
-            member.detach();
-            const there = (await preparedOn(server, shared)).filter((name) => name.startsWith('_swy_'));
-            const here = shared.on(server);
-            here.keepOnly(new Set(there));
-            expect(here.size, `${label()}\n${there.join()}`).toBe(there.length);
-          } else {
-            held.set(index, server);
-          }
+        } finally {
+          for (const each of members) each.close();
+          for (const each of direct) each.destroy();
+          for (const each of servers) each.destroy();
         }
-      } finally {
-        for (const each of members) each.close();
-        for (const each of direct) each.destroy();
-        for (const each of servers) each.destroy();
       }
-    }
-    expect(known).toBeLessThan(Math.max(2, seeds / 4));
-  }, 240_000);
+      expect(known).toBeLessThan(Math.max(2, seeds / 4));
+    },
+    120_000 + 6_000 * seeds,
+  );
 
   it('are made anew after DDL where the client asks for the columns, and everywhere', async () => {
     const shared = new SharedStatements();
