@@ -33,6 +33,21 @@ export function line({ type, body }: Answer): string {
   }
 }
 
+/** What stands before an error that came in a transaction that had failed before. */
+export const IN_FAILED = 'failed: ';
+
+/**
+ * Whether the answers are those that were expected. In a transaction that has failed nothing can be parsed, not even what was parsed on
+ * another server connection: there any error may be that of the transaction instead (25P02).
+ */
+export function same(got: readonly string[], expected: readonly string[]): boolean {
+  return got.length === expected.length && got.every((line, index) => line === expected[index] || isFailedToo(line, expected[index] ?? ''));
+}
+
+function isFailedToo(got: string, expected: string): boolean {
+  return got.startsWith(IN_FAILED) && expected.startsWith(IN_FAILED) && got.includes(' ; C25P02 ; ');
+}
+
 /** Messages that servers may send at any time: their order counts, their place does not (protocol, 54.2.7). */
 export function isAside({ type }: Answer): boolean {
   return type === 'S' || type === 'A';

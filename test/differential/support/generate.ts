@@ -63,7 +63,7 @@ export function makeBatch(seed: number): Batch {
   const random = new Random(seed);
   const schedule = random.uint32();
   const startup = random.pick(STARTUPS);
-  const moves = random.oneIn(2);
+  const moves = random.oneIn(2) && !except.has('moves');
   const sessions = Array.from({ length: SESSIONS }, (_, slot) => makeSession(new Random(random.uint32()), slot, schedule, startup));
   return { schedule, moves, startup, sessions };
 }

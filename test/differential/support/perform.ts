@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../fuzz/support/random.ts';
+import { same } from './answers.ts';
 import { freshSchemas } from './fixture.ts';
 import { Player, type Stage } from './player.ts';
 import { PROBE, PROBE_AT_ONCE } from './probe.ts';
@@ -190,8 +191,4 @@ class Performance {
 
 function underWay(actors: readonly Actor[]): Promise<void>[] {
   return actors.flatMap(({ busy }) => (busy === null ? [] : [busy]));
-}
-
-function same(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((line, index) => line === b[index]);
 }

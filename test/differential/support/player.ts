@@ -1,7 +1,7 @@
 /** Plays one session's steps against a port and writes down what is answered. */
 import { RawClient } from '../../fuzz/support/raw-client.ts';
 import { cancelRequest, startup as startupPacket, WireClient } from '../../support/wire-client.ts';
-import { isAside, line, type Answer } from './answers.ts';
+import { IN_FAILED, isAside, line, type Answer } from './answers.ts';
 import { encode, readyCount, wording, type Frame, type Step } from './script.ts';
 
 /** Where a session is played: directly, or through the proxy. */
@@ -23,6 +23,8 @@ export class Player {
   #owed = 0;
   #copying = false;
   #failed = false;
+  /** Transaction status of the last ReadyForQuery. */
+  #status = 'I';
   /** What came that may come at any time, in order, one list per connection. */
   readonly asides: string[][] = [];
 
@@ -84,7 +86,7 @@ export class Player {
     this.#client?.destroy();
     const client = await RawClient.open(this.#stage.port, this.#stage.answerMs);
     this.#client = client;
-    [this.#owed, this.#copying, this.#failed] = [1, false, false];
+    [this.#owed, this.#copying, this.#failed, this.#status] = [1, false, false, 'I'];
     client.socket.write(startupPacket({ user: 'postgres', ...parameters, database: this.#stage.database }));
     this.asides.push([]);
     await this.#hear(client, heard, '');
@@ -126,6 +128,11 @@ export class Player {
       this.#owed--;
       this.#failed = false;
     }
+    if (answer.type === 'E' && this.#status === 'E') {
+      heard.push(IN_FAILED + line(answer));
+      return;
+    }
+    if (answer.type === 'Z') this.#status = answer.body.toString('latin1');
     if (isAside(answer)) this.asides.at(-1)?.push(line(answer));
     else heard.push(line(answer));
   }
