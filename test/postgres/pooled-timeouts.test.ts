@@ -1,8 +1,9 @@
 /** How long statements, transactions, waits and server connections may take, in transaction mode (PgBouncer's test_timeouts). */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SettingsInput } from '../../core/contract/index.ts';
 import { useCluster } from '../support/cluster.ts';
 import { driver, errorCodes, lastWords, one, pool, pooledYard, query, raw, sessionsIn, soon, value } from '../support/pooled.ts';
+import { startRelay } from '../support/relay.ts';
 import { bind, execute, fields, flush, message, parse, rows, sync } from '../support/wire-client.ts';
 import type { Yard } from '../support/yard.ts';
 
@@ -38,7 +39,7 @@ describe.each(['transaction', 'session'] as const)('times.query in %s mode', (mo
   it('counts each statement of a pipeline by itself, and what only a Flush asks for', async () => {
     const yard = await yardWith({ mode, size: 1 }, { query: 3 });
     const { client } = await raw(yard);
-    const part = [parse('', 'select pg_sleep(0.9)'), bind('', ''), execute(''), sync];
+    const part = [parse('', 'select pg_sleep(0.7)'), bind('', ''), execute(''), sync];
     client.write(...Array.from({ length: 5 }, () => part).flat());
     for (let i = 0; i < 5; i++) expect(errorCodes(await client.until('Z'))).toEqual([]);
     client.write(parse('', 'select pg_sleep(60)'), bind('', ''), execute(''), flush);
@@ -172,12 +173,23 @@ describe('server connections', () => {
     expect(await one(client, 'select pg_backend_pid()')).not.toBe(own);
   });
 
-  it('that died while nobody used them are noticed by pooling.check, not by a client', async () => {
-    const yard = await yardWith({ size: 1, check: 1 });
-    const client = await driver(yard);
-    const own = await one(client, 'select pg_backend_pid()');
+  it('that nobody used for pooling.check seconds are asked first: one that is lost then costs its client nothing', async () => {
+    const relay = await startRelay(cluster().port);
+    onTestFinished(() => relay.close());
+    const yard = await pooledYard({ 'ep-a': `postgresql://postgres@127.0.0.1:${relay.port}/postgres` }, { size: 1, check: 1 });
+    const { client } = await raw(yard);
+    const own = await value(client, 'select pg_backend_pid()');
     await new Promise((resolve) => setTimeout(resolve, 1_200));
-    expect(await one(client, 'select pg_backend_pid()')).toBe(own);
+    expect(await value(client, 'select pg_backend_pid()'), 'it answers, and is kept').toBe(own);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    // Whatever comes next on a connection that is open finds the way cut.
+    relay.arm('close', '');
+    client.write(query('select pg_backend_pid()'));
+    await relay.struck();
+    relay.release();
+    const answers = await client.until('Z');
+    expect(errorCodes(answers)).toEqual([]);
+    expect(rows(answers)[0]?.[0]).not.toBe(own);
   });
 
   it('that cannot be had are tried again after pooling.retryAfter seconds; meanwhile the error is at hand', async () => {
