@@ -9,7 +9,7 @@ import type { EndpointMap } from '../endpoints/map.ts';
 import { PoolExhausted } from '../pool/pool.ts';
 import { Deadlines } from '../session/deadlines.ts';
 import { farewell } from '../session/farewell.ts';
-import type { ForwarderEnd } from '../session/forwarder.ts';
+import type { ForwarderEnd } from '../session/lessee.ts';
 import type { LeaseHost } from '../session/lease-host.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
 import { topOf, type ClientTls } from '../tls/client-tls.ts';

@@ -229,7 +229,10 @@ export class CarriedSession {
     const state = carriedFrom(capture, baseline, { isNative: journal.ownNames, previous: this.#state, settingsMoved });
     const found = pinsIn(capture, baseline, state);
     // What the session would have lost, or left to others: what is new since its last look.
-    if (this.profile === 'observe') this.#host.observed(this.#session, this.#state, state, found, journal.suspect);
+    if (this.profile === 'observe') {
+      const added = found.filter(({ reason }) => this.#found.every((pin) => pin.reason !== reason));
+      this.#host.observed(this.#session, this.#state, state, added, journal.suspect);
+    }
     this.#isKnown = true;
     this.#state = state;
     this.#settle();

@@ -7,51 +7,21 @@ import type { ServerConnection, ServerOwner } from '../backend/server-connection
 import { Client, Status } from '../wire/codes.ts';
 import { readCString } from '../wire/message-reader.ts';
 import { errorResponse, noticeResponse, type ErrorFields } from '../wire/errors.ts';
-import { close, copyFail, flushMessage, parameterStatus, readyForQuery, syncMessage } from '../wire/messages.ts';
+import { close, flushMessage, parameterStatus, readyForQuery } from '../wire/messages.ts';
+import { busyReason } from './busy.ts';
 import { Cancellation } from './cancellation.ts';
 import { Expected } from './expected-answers.ts';
 import type { SessionJournal } from './journal.ts';
+import type { ForwarderEnd, Lessee } from './lessee.ts';
 import { Link } from './link.ts';
 import { RequestProcessor } from './request-processor.ts';
 import { ResponseProcessor } from './response-processor.ts';
-
-/** How a forwarder ended. `server` is what it had, for its owner to release. */
-export interface ForwarderEnd {
-  readonly kind: 'terminated' | 'client_lost' | 'server_lost' | 'violation' | 'closed';
-  readonly message: string;
-  readonly server: ServerConnection | null;
-  /** The server connection is at a safe point and can be reused. */
-  readonly fit: boolean;
-  /** The server still runs something of this client's. */
-  readonly busy: boolean;
-  /** Nothing runs any more, but a transaction is open. */
-  readonly inTransaction: boolean;
-}
+import { Salvage } from './salvage.ts';
 
 /** What the owner of a forwarder hears. */
 export interface ForwarderEvents {
   ended(end: ForwarderEnd): void;
 }
-
-/** Who decides when a session has a server connection. */
-export interface Lessee {
-  /** The session is at a safe point, and something may have happened since the last one. */
-  boundary(): void;
-  /** A detached session's client wants something; more than once while it waits. */
-  wanted(): void;
-  /** It wants nothing any more: what it wanted was refused. */
-  unwanted(): void;
-  /**
-   * Nothing is on its way, and the client's next statement speaks of its statements by name: they have to be the server's names, and
-   * `Link.names` be native, before it passes.
-   */
-  namesWanted(): void;
-}
-
-const inDoubt = 'it is not certain yet that a failed COPY is over';
-
-/** How long a server may take to bring to an end what a lost client has left. */
-const SALVAGE_MS = 5_000;
 
 /** Input held for a suspended session before its client is no longer read. */
 const HELD_LIMIT = 256 * 1024;
@@ -89,8 +59,7 @@ export class Forwarder implements ServerOwner {
   #lessee: Lessee | null = null;
   /** The client's next statement waits for its own names on the server. */
   #wantsNames = false;
-  /** See `salvages`. */
-  #salvage: NodeJS.Timeout | null = null;
+  readonly #salvage = new Salvage();
   #onSafe: (() => void) | null = null;
   #onDeparture: (() => void) | null = null;
   #onServerLost: ((reason: string) => void) | null = null;
@@ -191,21 +160,8 @@ export class Forwarder implements ServerOwner {
   }
 
   #busyReason(): string | null {
-    const { link } = this;
-    const { expected } = link;
     if (this.#server === null) return this.#detached && !this.hasInput ? null : 'waiting for a server connection';
-    // A COPY that failed is over with its ReadyForQuery: data that still come are read and ignored by any server.
-    if (expected.copyIn) return `COPY in progress since ${since(link.busySince)}`;
-    if (expected.outstanding > 0) {
-      if (link.status !== Status.Idle) return `busy in transaction since ${since(link.transactionSince)}`;
-      if (expected.inDoubt) return inDoubt;
-      return `busy with a query since ${since(link.busySince)}`;
-    }
-    if (link.status !== Status.Idle) return `busy in transaction since ${since(link.transactionSince)}`;
-    if (expected.inDoubt) return inDoubt;
-    if (expected.cycleOpen) return 'in the middle of a pipeline (no Sync yet)';
-    if (!this.request.atBoundary || !this.response.atBoundary) return 'a message is only partly through';
-    return null;
+    return busyReason(this.link, this.request.atBoundary && this.response.atBoundary);
   }
 
   /** Calls `onSafe` once, synchronously, at the next safe point (perhaps at once). Only one may wait. */
@@ -544,25 +500,14 @@ export class Forwarder implements ServerOwner {
     const isHopeless = link.suspended || link.streaming || expected.inDoubt || !this.request.atBoundary;
     if (!this.salvages || server === null || isHopeless) return false;
     if (expected.outstanding === 0 && !expected.cycleOpen && !expected.copyIn && this.response.atBoundary) return false;
-    if (this.#salvage !== null) return true;
-    this.#salvage = setTimeout(() => this.#end('client_lost', this.#gone ?? 'the client left'), SALVAGE_MS);
-    if (expected.copyIn) {
-      server.write(copyFail('the client was lost'));
-      expected.push(Expected.CopyEnd);
-    }
-    if (expected.cycleOpen) {
-      server.write(syncMessage);
-      expected.push(Expected.Sync);
-    }
-    server.resumeReading();
-    this.#cancellation.send();
+    if (this.#salvage.begin(link, server, () => this.#end('client_lost', this.#gone ?? 'the client left'))) this.#cancellation.send();
     return true;
   }
 
   #end(kind: ForwarderEnd['kind'], message: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#salvage ?? undefined);
+    this.#salvage.end();
     const server = this.#server;
     const { expected } = this.link;
     const fit = kind !== 'server_lost' && !this.link.suspended && this.#busyReason() === null;
@@ -579,9 +524,4 @@ export class Forwarder implements ServerOwner {
     this.link.suspended = true;
     this.#events.ended({ kind, message, server, fit, busy, inTransaction });
   }
-}
-
-/** `14:03:12 (38 s)`, for people who look at a clock. */
-function since(at: number): string {
-  return `${new Date(at).toTimeString().slice(0, 8)} (${Math.round((Date.now() - at) / 1000)} s)`;
 }

@@ -12,7 +12,7 @@ import type { CarriedState } from '../state/carried.ts';
 import { Status } from '../wire/codes.ts';
 import { query } from '../wire/messages.ts';
 import { CarriedSession, type Rehearsal } from './carried-session.ts';
-import type { ForwarderEnd, Lessee } from './forwarder.ts';
+import type { ForwarderEnd, Lessee } from './lessee.ts';
 import { leaseFailure } from './lease-failure.ts';
 import type { LeasedSession, LeaseHost } from './lease-host.ts';
 

@@ -4,7 +4,8 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { dial } from '../../core/backend/dial.ts';
 import { loginFor } from '../../core/backend/login.ts';
 import { parseBackendUrl } from '../../core/endpoints/map.ts';
-import { Forwarder, type ForwarderEnd } from '../../core/session/forwarder.ts';
+import { Forwarder } from '../../core/session/forwarder.ts';
+import type { ForwarderEnd } from '../../core/session/lessee.ts';
 import { SessionJournal } from '../../core/session/journal.ts';
 import { WireClient } from './wire-client.ts';
 

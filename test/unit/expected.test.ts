@@ -100,19 +100,26 @@ function push(ring: ExpectedAnswers, { type }: Sent): void {
 function hear(ring: ExpectedAnswers, answer: string): void {
   switch (answer) {
     case 'Z':
-      return ring.ready();
+      ring.ready();
+      return;
     case 'E':
-      return ring.failed();
+      ring.failed();
+      return;
     case 'G':
-      return ring.copyInStarted();
+      ring.copyInStarted();
+      return;
     case '1':
-      return ring.parsed();
+      ring.parsed();
+      return;
     case '2':
-      return ring.bound();
+      ring.bound();
+      return;
     case 'T':
-      return ring.described();
+      ring.described();
+      return;
     case 'C':
-      return ring.completed();
+      ring.completed();
+      return;
     case '3':
       expect(ring.closed(), 'the client gets the answer to its own Close').toBe(false);
       return;
