@@ -5,7 +5,6 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { Finding, TransferOutcome, TransferPhase, TransferRow } from '../contract/index.ts';
 import type { Pools } from '../pool/pools.ts';
-import { cleanWant } from '../pool/want.ts';
 import type { Rehearsal } from '../session/carried-session.ts';
 import type { Session, SessionTransfer } from '../session/session.ts';
 import { Refusal, type Dialect, type Source } from './dialect.ts';
@@ -166,12 +165,14 @@ export class Transfer implements SessionTransfer {
     }
     this.#begin('dial');
     const dialDeadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(DIAL_DEADLINE_MS)]);
-    const connection = await pools.acquire(cleanWant(target.login, target.spec.id), dialDeadline).catch((error: unknown) => {
-      const blocker = loginBlocker(error);
-      if (blocker !== null) throw new Refusal([blocker]);
-      if (this.#abort.signal.aborted || !dialDeadline.aborted) throw error;
-      throw new Recoverable(`no server connection to ${target.backend} within ${DIAL_DEADLINE_MS} ms`);
-    });
+    const connection = await pools
+      .acquire(this.session.lease.wantAt({ endpoint: target.spec.id, login: target.login }), dialDeadline)
+      .catch((error: unknown) => {
+        const blocker = loginBlocker(error);
+        if (blocker !== null) throw new Refusal([blocker]);
+        if (this.#abort.signal.aborted || !dialDeadline.aborted) throw error;
+        throw new Recoverable(`no server connection to ${target.backend} within ${DIAL_DEADLINE_MS} ms`);
+      });
     try {
       const rehearsal = mayRehearse
         ? await this.session.lease.rehearse(connection, { endpoint: target.spec.id, login: target.login })

@@ -140,13 +140,19 @@ export class CarriedSession {
   cost(server: ServerConnection): number | null {
     const { states } = this.#host;
     if (this.isReady(server)) return 0;
-    if (states.isSpoiled(server)) return null;
+    if (states.isSpoiled(server) || this.#hasForeignNames(server)) return null;
     return changeCost(states.of(server), this.#state, this.profile === 'strict' ? 'strict' : 'compatible');
   }
 
   /** The connection carries exactly what the session has set, and has what only that session's former settings explain. */
   isReady(server: ServerConnection): boolean {
-    return this.#carries(server) && this.#strangersTo(server).length === 0 && !this.#hasForeignSequences(server);
+    if (!this.#carries(server) || this.#hasForeignNames(server)) return false;
+    return this.#strangersTo(server).length === 0 && !this.#hasForeignSequences(server);
+  }
+
+  /** Whether a connection that was reset is as good as a new one for it. */
+  mayHaveReset(server: ServerConnection): boolean {
+    return !this.#hasForeignNames(server);
   }
 
   /** Makes it ready. Rejects with what the server refused, or how it was lost; the connection is then to be closed. */
@@ -266,6 +272,11 @@ export class CarriedSession {
 
   #carries(server: ServerConnection): boolean {
     return this.profile === 'observe' || this.#host.states.of(server).tag === this.#state.tag;
+  }
+
+  /** `current_setting('a.b', true)` would be `''` instead of NULL. */
+  #hasForeignNames(server: ServerConnection): boolean {
+    return this.profile === 'strict' && this.#host.states.hasNamesBeyond(server, this.#state);
   }
 
   /** `currval` and `lastval` would tell what another session did: that matters to those who ask. */

@@ -7,7 +7,7 @@ import { DialFailure } from '../backend/dial.ts';
 import type { Login } from '../backend/login.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { PinRow, PoolMode, PoolProfile } from '../contract/index.ts';
-import type { Want } from '../pool/want.ts';
+import { cleanWant, type Want } from '../pool/want.ts';
 import type { CarriedState } from '../state/carried.ts';
 import { Status } from '../wire/codes.ts';
 import { query } from '../wire/messages.ts';
@@ -132,6 +132,13 @@ export class Lease implements Lessee, Want {
     else if (fit) this.#giveUp(server);
     else if (inTransaction && this.#host.abandoned() === 'rollback') void this.#rollBackAndGiveUp(server);
     else pools.release(server, 'close');
+  }
+
+  /** What a transfer of this session asks for: a connection that carries nothing, or nothing that this session would notice. */
+  wantAt(place: LeasedSession['place']): Want {
+    const want = cleanWant(place.login, place.endpoint);
+    if (this.#mode === 'session') return want;
+    return { ...want, suits: (server) => (this.#carried.mayHaveReset(server) ? 0 : null) };
   }
 
   /** See `CarriedSession.rehearse`; null as well in session mode. */

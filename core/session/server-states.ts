@@ -22,6 +22,8 @@ function databaseKey(login: Login): string {
 /** See the head of this file. One for all sessions. */
 export class ServerStates {
   readonly #states = new WeakMap<ServerConnection, CarriedState>();
+  /** Custom settings that have been made on it, ever. */
+  readonly #names = new WeakMap<ServerConnection, Set<string>>();
   readonly #sequences = new WeakMap<ServerConnection, number>();
   readonly #spoiled = new WeakSet<ServerConnection>();
   readonly #baselines = new Map<string, { at: number; capture: Promise<SessionStateCapture> }>();
@@ -38,7 +40,23 @@ export class ServerStates {
   }
 
   set(server: ServerConnection, state: CarriedState): void {
+    if (state.custom.size + state.leftovers.size > 0) this.#noteNames(server, state);
     if (state !== cleanState || this.#states.has(server)) this.#states.set(server, state);
+  }
+
+  /** Whether custom settings exist on it, if only as `''`, that `state` does not have: PostgreSQL cannot remove them. */
+  hasNamesBeyond(server: ServerConnection, state: CarriedState): boolean {
+    const names = this.#names.get(server);
+    if (names === undefined) return false;
+    for (const name of names) if (!state.custom.has(name) && !state.leftovers.has(name)) return true;
+    return false;
+  }
+
+  #noteNames(server: ServerConnection, { custom, leftovers }: CarriedState): void {
+    const names = this.#names.get(server) ?? new Set();
+    for (const name of custom.keys()) names.add(name);
+    for (const name of leftovers) names.add(name);
+    this.#names.set(server, names);
   }
 
   /** Session `id` has used sequences on it: `currval` and `lastval` tell what it did. */
