@@ -3,7 +3,7 @@ import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { PoolMode, SettingsInput } from '../../core/contract/index.ts';
 import { useCluster } from '../support/cluster.ts';
-import { cancel, driver, errorCodes, one, pool, pooledYard, query, raw, sessionsIn, soon, value } from '../support/pooled.ts';
+import { asleep, cancel, driver, errorCodes, one, pool, pooledYard, query, raw, sessionsIn, soon, value } from '../support/pooled.ts';
 import { describeWithProgram, runProgram } from '../support/programs.ts';
 import { bind, execute, flush, parse, rows, sync } from '../support/wire-client.ts';
 import type { Yard } from '../support/yard.ts';
@@ -17,11 +17,11 @@ describe('a cancel request in transaction mode', () => {
   it('reaches the statement on whatever server connection it runs, and no other', async () => {
     const yard = await yardWith({ size: 3 });
     const members = await Promise.all(Array.from({ length: 3 }, () => raw(yard)));
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 3; round++) {
       const victim = members[round % 3] ?? expect.fail();
       for (const { client } of members)
-        client.write(query(client === victim.client ? 'select pg_sleep(60)' : `select 'well', pg_sleep(0.5)`));
-      await sessionsIn(yard, 'active', 3);
+        client.write(query(client === victim.client ? 'select pg_sleep(60)' : `select 'well', pg_sleep(3)`));
+      await asleep(cluster().port, 3);
       await cancel(yard, victim.key);
       for (const { client } of members) {
         const answers = await client.until('Z');
@@ -35,7 +35,7 @@ describe('a cancel request in transaction mode', () => {
     const yard = await yardWith({ size: 2 });
     const holders = await Promise.all([raw(yard), raw(yard)]);
     for (const { client } of holders) client.write(query('select pg_sleep(60)'));
-    await sessionsIn(yard, 'active', 2);
+    await asleep(cluster().port, 2);
     const waiters = await Promise.all(Array.from({ length: 6 }, () => raw(yard)));
     for (const { client } of waiters) client.write(query("select 'served'"));
     await sessionsIn(yard, 'waiting', 6);
@@ -98,14 +98,14 @@ describe('a cancel request in transaction mode', () => {
     const yard = await yardWith({ size: 1 });
     const { client, key } = await raw(yard);
     client.write(parse('', 'select pg_sleep(60)'), bind('', ''), execute(''), flush);
-    await sessionsIn(yard, 'active', 1);
+    await asleep(cluster().port, 1);
     await cancel(yard, key);
     expect(errorCodes(await client.until('E'))).toEqual(['57014']);
     client.write(sync);
     await client.until('Z');
     await client.query('begin');
     client.write(query('select pg_sleep(60)'));
-    await sessionsIn(yard, 'active', 1);
+    await asleep(cluster().port, 1);
     await cancel(yard, key);
     expect(errorCodes(await client.until('Z'))).toEqual(['57014']);
     expect(errorCodes(await client.query('select 1'))).toEqual(['25P02']);
@@ -120,7 +120,7 @@ describe('a cancel request in transaction mode', () => {
       () => 'done',
       (error: { code?: string }) => error.code,
     );
-    await sessionsIn(yard, 'active', 1);
+    await asleep(cluster().port, 1);
     const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
     // What the driver does for `query.cancel`, by its own means.
     const connection = new pg.Connection() as unknown as pg.Connection & {
@@ -216,7 +216,7 @@ describeWithProgram('psql', 'psql interrupted in transaction mode', (psql) => {
     const ended = once(child, 'close');
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    await sessionsIn(yard, 'active', 1);
+    await asleep(cluster().port, 1);
     child.kill('SIGINT');
     await ended;
     expect(said).toContain('57014');

@@ -87,3 +87,17 @@ export async function lastWords(client: WireClient): Promise<Record<string, stri
   await client.closed();
   return fields(error);
 }
+
+/**
+ * Waits until so many statements sleep (`pg_sleep`) on a server, by its own account: one that it has only been sent can be cancelled by
+ * nobody yet.
+ */
+export async function asleep(port: number, count: number): Promise<void> {
+  const { client } = await WireClient.start(port, { application_name: 'watcher' });
+  try {
+    const sleepers = `select count(*) from pg_stat_activity where wait_event = 'PgSleep'`;
+    await expect.poll(() => value(client, sleepers), soon).toBe(String(count));
+  } finally {
+    client.destroy();
+  }
+}
