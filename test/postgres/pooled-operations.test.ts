@@ -6,7 +6,21 @@ import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CallError, type PoolMode, type Settings, type SettingsInput } from '../../core/contract/index.ts';
 import { useCluster } from '../support/cluster.ts';
-import { cancel, driver, errorCodes, lastWords, one, pool, pooledYard, query, raw, sessionsIn, soon, value } from '../support/pooled.ts';
+import {
+  asleep,
+  cancel,
+  driver,
+  errorCodes,
+  lastWords,
+  one,
+  pool,
+  pooledYard,
+  query,
+  raw,
+  sessionsIn,
+  soon,
+  value,
+} from '../support/pooled.ts';
 import { describeWithProgram, runProgram } from '../support/programs.ts';
 import { fields, rows } from '../support/wire-client.ts';
 import { startYard, type Yard } from '../support/yard.ts';
@@ -169,7 +183,7 @@ describe('KILL', () => {
     await idle.query('select 1');
     const { client: busy } = await raw(yard);
     busy.write(query('select pg_sleep(60)'));
-    await sessionsIn(yard, 'active', 1);
+    await asleep(cluster().port, 1);
     const { client: waiting } = await raw(yard);
     waiting.write(query('select 1'));
     await sessionsIn(yard, 'waiting', 1);
@@ -279,7 +293,7 @@ describe('the end of the switchyard', () => {
       await open.client.query('begin');
       const busy = await raw(yard, login);
       busy.client.write(query('select pg_sleep(60)'));
-      await sessionsIn(yard, 'active', 1);
+      await asleep(cluster().port, 1);
       const members = [idle, open, busy];
       await yard.stop();
       for (const { client } of members)
