@@ -123,6 +123,11 @@ export class ExpectedAnswers {
     return this.#ownReadyAt === this.#gone;
   }
 
+  /** What the server does next is a Parse of the proxy's own: its warnings were heard, or will be, when it is the client's. */
+  get isParsingOwn(): boolean {
+    return this.#length > 0 && this.#at(0) === Expected.OwnParse;
+  }
+
   /** The client's message was forwarded. */
   push(entry: Entry): void {
     if (this.skipping) {

@@ -95,7 +95,7 @@ export class ResponseProcessor {
         return;
       }
       const next = at + length + 1;
-      if (next > end && length < WHOLE_LIMIT && (needsWhole(type) || (type === Server.CommandComplete && link.names !== null))) {
+      if (next > end && length < WHOLE_LIMIT && (needsWhole(type) || (link.names !== null && namesNeedWhole(type)))) {
         this.#stash(chunk, at);
         return;
       }
@@ -181,6 +181,8 @@ export class ResponseProcessor {
         // The client knows itself by the process id the proxy gave it; self-notify filters compare exactly that.
         if (next <= end && chunk.readInt32BE(at + HEADER_BYTES) === this.#serverPid) chunk.writeInt32BE(this.clientPid, at + HEADER_BYTES);
         return false;
+      case Server.NoticeResponse:
+        return next <= end && expected.isParsingOwn;
       case Server.CopyInResponse:
         expected.copyInStarted();
         this.#sink.copyInStarted();
@@ -201,6 +203,11 @@ export class ResponseProcessor {
         return false;
     }
   }
+}
+
+/** What is of interest only where the client's statements go by other names. */
+function namesNeedWhole(type: number): boolean {
+  return type === Server.CommandComplete || type === Server.NoticeResponse;
 }
 
 const forgetting = ['DEALLOCATE ALL\0', 'DISCARD ALL\0'].map((tag) => Buffer.from(tag, 'latin1'));
