@@ -50,6 +50,11 @@ export class Cancellation {
   deliverHeld(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
+    this.insist();
+  }
+
+  /** Cancels what runs now, and again while it goes unanswered: the server may not have begun it yet, and ignore the first. */
+  insist(): void {
     const { link } = this.#target;
     this.#insist(link.requestAt, link.expected.outstanding, HELD_CANCELS);
   }

@@ -500,7 +500,7 @@ export class Forwarder implements ServerOwner {
     const isHopeless = link.suspended || link.streaming || expected.inDoubt || !this.request.atBoundary;
     if (!this.salvages || server === null || isHopeless) return false;
     if (expected.outstanding === 0 && !expected.cycleOpen && !expected.copyIn && this.response.atBoundary) return false;
-    if (this.#salvage.begin(link, server, () => this.#end('client_lost', this.#gone ?? 'the client left'))) this.#cancellation.send();
+    if (this.#salvage.begin(link, server, () => this.#end('client_lost', this.#gone ?? 'the client left'))) this.#cancellation.insist();
     return true;
   }
 
