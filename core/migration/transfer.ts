@@ -7,7 +7,7 @@ import type { Finding, TransferOutcome, TransferPhase, TransferRow } from '../co
 import type { Pools } from '../pool/pools.ts';
 import type { Rehearsal } from '../session/carried-session.ts';
 import type { Session, SessionTransfer } from '../session/session.ts';
-import { Refusal, type Dialect, type Source } from './dialect.ts';
+import { block, Refusal, type Dialect, type Source } from './dialect.ts';
 import { loginBlocker } from './login-blocker.ts';
 import { DEADLINES, FactsFailure, type Preflight, type Target } from './preflight.ts';
 import { postgresDialect } from './postgres/dialect.ts';
@@ -285,7 +285,8 @@ export class Transfer implements SessionTransfer {
     try {
       const state = await this.#unlessDeparted(run.state);
       this.#stateBytes = this.#dialect.size(state);
-      this.#refuseIfBlocked(this.#dialect.judge(state, source));
+      const ties = session.lease.ties().map(({ code, reason, endsWhen }) => block(code, reason, `It can move after this: ${endsWhen}.`));
+      this.#refuseIfBlocked([...this.#dialect.judge(state, source), ...ties]);
       this.#begin('restore');
       const restored = await this.#unlessDeparted(this.#dialect.restore(state, baseline, source, connection, DEADLINES));
       this.#begin('verify');

@@ -108,7 +108,13 @@ export class CarriedSession {
 
   /** Whether statements have passed since the last safe point after which it would have to be asked. */
   get isTouched(): boolean {
-    return !this.#isKnown || (this.#session.forwarder.journal.peekEffects() & LOOK) !== 0;
+    return !this.#isKnown || (this.#session.forwarder.journal.peekEffects() & (LOOK | Effect.SequenceUse)) !== 0;
+  }
+
+  /** What ties it to its server connection and stands in no catalog; at a safe point, that of this moment included. */
+  ties(): readonly StatePin[] {
+    if (this.needsLook()) this.#isKnown = false;
+    return this.#ties.pins(this.profile);
   }
 
   /** The session has another server connection, of which nothing is known. */

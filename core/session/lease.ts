@@ -175,6 +175,11 @@ export class Lease implements Lessee, Want {
     }
   }
 
+  /** What a move would lose although no catalog shows it, in transaction mode; of a suspended session. */
+  ties(): readonly { code: string; reason: string; endsWhen: string }[] {
+    return this.#mode === 'session' ? [] : this.#carried.ties();
+  }
+
   /** The session is on another server connection; this one serves others, if it still can. */
   leave(former: ServerConnection): void {
     this.#host.states.wasReset(former, this.#session.forwarder.journal.customNames);
