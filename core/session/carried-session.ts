@@ -197,7 +197,7 @@ export class CarriedSession {
     ]);
     const to = rebase(from, defaultsHere, defaultsThere);
     await this.#change(connection, states.of(connection), to);
-    const capture = await look(connection, journal.customNames, LOOK_MS, () => {}).state;
+    const capture = await look(connection, journal.customNames, LOOK_MS, () => {}, to.isNative).state;
     const found = carriedFrom(capture, baseline, { isNative: to.isNative, previous: to });
     if (found.tag !== to.tag) throw new Error('the state came out differently on the target');
     return { from, to };

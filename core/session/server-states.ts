@@ -13,7 +13,8 @@ const BASELINE_KEPT_MS = 300_000;
 const BASELINE_MS = 5_000;
 /** And how long what functions may set. */
 const FUNCTIONS_KEPT_MS = 60_000;
-const NOTHING: FunctionSettings = { names: [], inTriggers: false };
+/** Not known: then any write may set something. */
+const NOTHING: FunctionSettings = { names: [], inTriggers: true };
 
 function databaseKey(login: Login): string {
   return `${login.backend.id} ${login.database}`;

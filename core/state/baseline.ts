@@ -39,16 +39,18 @@ export interface FunctionSettings {
   readonly inTriggers: boolean;
 }
 
+// The client's startup may turn standard_conforming_strings off: E'' means the same either way.
 const SETS = `p.pronamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace
-AND p.prosrc OPERATOR(pg_catalog.~*) '(set_config|\\mset\\s+((session|local)\\s+)?"?[a-z_][\\w$]*"?\\s*\\.)'`;
+AND p.prosrc OPERATOR(pg_catalog.~*) E'(set_config|\\\\mset\\\\s+((session|local)\\\\s+)?"?[a-z_][\\\\w$]*"?\\\\s*\\\\.)'`;
 const IN_FUNCTIONS = `SELECT DISTINCT pg_catalog.lower(m[1]), p.prorettype OPERATOR(pg_catalog.=) 'pg_catalog.trigger'::pg_catalog.regtype
-FROM pg_catalog.pg_proc p LEFT JOIN LATERAL pg_catalog.regexp_matches(p.prosrc,'([A-Za-z_][\\w$]*\\.[A-Za-z_][\\w$.]*)','g') m ON true
+FROM pg_catalog.pg_proc p LEFT JOIN LATERAL pg_catalog.regexp_matches(p.prosrc,E'([A-Za-z_][\\\\w$]*\\\\.[A-Za-z_][\\\\w$.]*)','g') m ON true
 WHERE ${SETS} LIMIT 400`;
 
-/** Read on a connection of the proxy's own; nothing when the server refuses to tell. */
+/** Read on a connection of the proxy's own. Rejects when the server refuses to tell. */
 export async function settingsInFunctions(server: ServerConnection, deadlineMs: number): Promise<FunctionSettings> {
   const frames = Buffer.concat([parse('', IN_FUNCTIONS), bind('', ''), execute(''), syncMessage]);
   const answer = await server.exchange(frames, 1, { deadlineMs }).answer;
+  if (answer.some(({ type }) => type === Server.ErrorResponse)) throw new Error('the server does not show its functions');
   const rows = answer
     .filter(({ type }) => type === Server.DataRow)
     .map(({ body }) => readDataRow(body).map((cell) => cell?.toString('utf8') ?? ''));

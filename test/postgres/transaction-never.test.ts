@@ -232,6 +232,36 @@ describe.each([
   });
 });
 
+/** Found by the random sessions: what functions set is read from their sources, on a connection with the client's own startup. */
+describe('a custom setting that a trigger makes', () => {
+  const yard = useYard(() => ({
+    endpoints: { 'ep-a': server().url() },
+    options: { settings: { pooling: { mode: 'transaction', size: 1 } } },
+  }));
+
+  test.each(['on', 'off'])('stays with its client where standard_conforming_strings is %s', async (value) => {
+    const connectionString = yard().connectionString('ep-a');
+    const clients = [1, 2, 3].map(() => new pg.Client({ connectionString, options: `-c standard_conforming_strings=${value}` }));
+    for (const client of clients) {
+      await client.connect();
+      open.push(client);
+    }
+    const [maker, client, beside] = clients as [pg.Client, pg.Client, pg.Client];
+    const table = `triggering_${value}`;
+    await maker.query(`CREATE TABLE ${table}(v text)`);
+    await maker.query(`CREATE FUNCTION ${table}() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM set_config('app.triggered', NEW.v, false); RETURN NEW; END $$`);
+    await maker.query(`CREATE TRIGGER made BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}()`);
+    // From here on it is known what functions set.
+    await client.query(`SET work_mem = '5MB'`);
+    await client.query('RESET work_mem');
+    await client.query(`INSERT INTO ${table} VALUES ('mine')`);
+    const ask = `SELECT current_setting('app.triggered', true)`;
+    expect(await heard(beside, ask)).toBeNull();
+    expect(await heard(client, ask)).toBe('mine');
+  });
+});
+
 /** The first column of the first row; undefined without one; the SQLSTATE of an error. */
 async function heard(client: pg.Client, sql: string): Promise<unknown> {
   try {
