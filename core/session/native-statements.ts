@@ -3,6 +3,9 @@ import type { NativeStatement } from '../state/carried.ts';
 import type { ParseSettings } from '../state/parse-settings.ts';
 import type { NamedStatement } from './statements/names.ts';
 
+/** Client encodings whose letters beyond ASCII are understood here; texts in others must do without. */
+const READABLE: Readonly<Record<string, 'utf8' | 'latin1'>> = { UTF8: 'utf8', LATIN1: 'latin1' };
+
 /**
  * Those that can be parsed under their own names. `encoding`: the client's; `present`: the session's settings now, which are the best guess
  * for a statement that was parsed while they were changing.
@@ -12,14 +15,14 @@ export function nativeStatements(statements: readonly NamedStatement[], encoding
     if (frame === null) return [];
     const textStart = frame.indexOf(0, 5) + 1;
     const textEnd = frame.indexOf(0, textStart);
-    const isReadable = encoding === 'UTF8' || frame.subarray(0, textEnd).every((byte) => byte < 128);
-    if (!isReadable) return [];
+    const bytes = READABLE[encoding] ?? (frame.subarray(0, textEnd).every((byte) => byte < 128) ? 'utf8' : null);
+    if (bytes === null) return [];
     const parameterTypes: number[] = [];
     for (let at = textEnd + 3; at + 4 <= frame.length; at += 4) parameterTypes.push(frame.readUInt32BE(at));
-    const text = frame.toString('utf8', textStart, textEnd);
+    const text = frame.toString(bytes, textStart, textEnd);
     return [
       {
-        name: Buffer.from(name, 'latin1').toString('utf8'),
+        name: Buffer.from(name, 'latin1').toString(bytes),
         text,
         fromSql: false,
         parameterTypes,
