@@ -54,6 +54,8 @@ export class StatementNames {
   readonly #book: NameBook;
   readonly #onItsWay = new OnItsWay();
   readonly #own: OwnMessages;
+  /** Where its unnamed statement stands, if nobody else's does. */
+  #unnamedOn: PreparedHere | null = null;
   /** Number of the last message that changed the unnamed statement. */
   #unnamedAt = -1;
   /** Number of the last Sync: what was sent before it may fail without what is sent behind it being skipped. */
@@ -144,7 +146,7 @@ export class StatementNames {
     for (const statement of this.#onItsWay.statements.keys()) this.#here?.doubt(statement);
     for (const pending of this.#onItsWay.takeBefore(Infinity)) this.#undo(pending);
     this.#book.clear();
-    if (this.#here?.unnamedOwner === this) this.#here.unnamedOwner = null;
+    if (this.#unnamedOn?.unnamedOwner === this) this.#unnamedOn.unnamedOwner = null;
     this.#here = null;
   }
 
@@ -215,8 +217,8 @@ export class StatementNames {
     const number = this.#expected.next;
     if (this.#expected.mayBeSkipped) {
       this.#onItsWay.add({ kind: 'unnamed', number, before: this.#journal.saveUnnamed(), changedAt: this.#unnamedAt });
-    } else if (this.#here !== null) {
-      this.#here.unnamedOwner = this;
+    } else {
+      this.#ownsUnnamed();
     }
     this.#unnamedAt = number;
   }
@@ -260,7 +262,7 @@ export class StatementNames {
       this.#undo(pending);
       if (pending.kind === 'unnamed' && pending !== failed) this.#restoreUnnamed(pending);
     }
-    if (failed?.kind === 'unnamed' && this.#here !== null) this.#here.unnamedOwner = this;
+    if (failed?.kind === 'unnamed') this.#ownsUnnamed();
     if (failed?.kind === 'own unnamed' && this.#here !== null) this.#here.unnamedOwner = null;
     // A Parse that fails has taken the old statement away all the same.
     const next = this.#onItsWay.changeAfter(failedAt);
@@ -323,7 +325,7 @@ export class StatementNames {
         return;
       case 'own unnamed':
       case 'unnamed':
-        if (here !== null) here.unnamedOwner = this;
+        this.#ownsUnnamed();
         return;
       case 'use':
         return;
@@ -346,6 +348,13 @@ export class StatementNames {
       if (pending.kind === 'own unnamed') this.#here?.forgetUnnamed();
       if (pending.kind === 'parse' || pending.kind === 'own parse' || pending.kind === 'own close') this.#here?.doubt(pending.statement);
     }
+  }
+
+  /** Its unnamed statement stands on this server connection, or is known to be none. Where it stood before, it may be another one. */
+  #ownsUnnamed(): void {
+    if (this.#unnamedOn?.unnamedOwner === this) this.#unnamedOn.unnamedOwner = null;
+    this.#unnamedOn = this.#here;
+    if (this.#here !== null) this.#here.unnamedOwner = this;
   }
 
   #restoreUnnamed({ number, before, changedAt }: Extract<Pending, { kind: 'unnamed' }>): void {

@@ -114,6 +114,17 @@ export const CASES: Readonly<Record<string, Case>> = {
       send(...run('')),
     ],
   },
+  'the unnamed statement is the last one, also where an earlier one was left': {
+    steps: (n) =>
+      Array.from({ length: 6 }, (_, turn) => [
+        send(parse('', `SELECT ${n * 100 + turn} AS turn`)),
+        send(...run('')),
+        send({ t: 'C', of: 'S', name: '' }),
+        send(...run('')),
+        send(parse('', `SELECT ${n * 100 + turn} AS again`)),
+        send(...run('')),
+      ]).flat(),
+  },
   'what setseed began goes on where it began': {
     moves: true,
     steps: () => [q('SELECT setseed(0.25)'), q('SELECT random()'), q('SELECT 1'), q('SELECT random()'), q('SELECT random()')],
