@@ -108,7 +108,9 @@ export class CarriedSession {
 
   /** Whether statements have passed since the last safe point after which it would have to be asked. */
   get isTouched(): boolean {
-    return !this.#isKnown || (this.#session.forwarder.journal.peekEffects() & (LOOK | Effect.SequenceUse)) !== 0;
+    const effects = this.#session.forwarder.journal.peekEffects();
+    if (!this.#isKnown || (effects & (LOOK | Effect.SequenceUse)) !== 0) return true;
+    return (effects & Effect.Write) !== 0 && (this.#ties.isReader || this.#host.states.mayWritesSet(this.#session.place.login));
   }
 
   /** What ties it to its server connection and stands in no catalog; at a safe point, that of this moment included. */

@@ -26,7 +26,7 @@ export interface LeaseHost {
   readonly pools: Pools;
   readonly states: ServerStates;
   readonly statements: SharedStatements;
-  /** Endpoint and application of those who have asked for currval or lastval. */
+  /** The applications that have asked for currval or lastval. */
   readonly sequenceReaders: Set<string>;
   /** What becomes of a transaction whose client is gone. */
   abandoned(): Settings['pooling']['abandoned'];

@@ -59,7 +59,7 @@ export class Ties {
   readonly #sequenceReaders: Set<string>;
   readonly #warn: (message: string) => void;
 
-  /** `sequenceReaders`: endpoint and application of those who have asked for currval or lastval, of all sessions. */
+  /** `sequenceReaders`: the applications that have asked for currval or lastval, wherever they were: sessions move. */
   constructor(session: TiedSession, sequenceReaders: Set<string>, warn: (message: string) => void) {
     this.#session = session;
     this.#sequenceReaders = sequenceReaders;
@@ -72,7 +72,7 @@ export class Ties {
   }
 
   get #reader(): string {
-    return `${this.#session.place.endpoint} ${this.#session.application}`;
+    return this.#session.application;
   }
 
   /** What its statements may have done (`Effect`) since this was last called. */

@@ -34,7 +34,12 @@ beforeAll(async () => {
   await record();
   await Promise.all(backends.map((backend) => backend.start()));
   const [from, to] = backends.map(({ port }) => urlOf(port));
-  yard = await startYard({ endpoints: { 'ep-a': one().url(), 'ep-b': other().url(), from: from ?? '', to: to ?? '' } });
+  // Every case has its own login tried: what the one before it failed with is nothing to it.
+  const settings = { pooling: { retryAfter: 0 } };
+  yard = await startYard({
+    endpoints: { 'ep-a': one().url(), 'ep-b': other().url(), from: from ?? '', to: to ?? '' },
+    options: { settings },
+  });
   healthy = await HealthyClients.start(yard);
 });
 afterAll(async () => {

@@ -18,21 +18,6 @@ BEGIN
   IF NEW.v LIKE 'tenant %' THEN PERFORM set_config('app.tenant', NEW.v, false); END IF;
   RETURN NEW;
 END $$;
-CREATE FUNCTION current_values(schemas int) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE found text := '';
-BEGIN
-  FOR n IN 0 .. schemas - 1 LOOP
-    BEGIN
-      found := found || n || '=' || currval(format('s%s.t_id_seq', n)::regclass) || ' ';
-    EXCEPTION WHEN OTHERS THEN NULL;
-    END;
-  END LOOP;
-  BEGIN
-    found := found || 'last=' || lastval();
-  EXCEPTION WHEN OTHERS THEN NULL;
-  END;
-  RETURN found;
-END $$;
 CREATE PROCEDURE fresh_schemas(schemas int) LANGUAGE plpgsql AS $$
 BEGIN
   SET LOCAL client_min_messages = warning;

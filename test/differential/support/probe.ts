@@ -16,7 +16,6 @@ const QUESTIONS: readonly string[] = [
   `SELECT classid, objid, mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`,
   "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind IN ('r', 'v', 'S')",
   'SELECT proname FROM pg_proc WHERE pronamespace = pg_my_temp_schema()',
-  'SELECT public.current_values(10)',
   'EXECUTE p1',
   'FETCH 1 FROM cur',
   'SELECT lastval()',

@@ -14,6 +14,8 @@ export const POOL_SIZE = 3;
 /** How long an answer may take, at first and when a failing batch is played again. */
 const ANSWER_MS = 40_000;
 const AGAIN_MS = 8_000;
+/** The first is where sessions begin. */
+const ENDPOINTS = ['ep-a', 'ep-same', 'ep-b'] as const;
 /** How long a backend may take to be seen running a statement. */
 const RUNNING_MS = 20_000;
 
@@ -77,16 +79,18 @@ export async function startWorld(major: Major, mode: PoolMode): Promise<World> {
 }
 
 /**
- * That an application reads currval or lastval is learned from the first time it does (a warning says so): every name that sessions
- * go by does so once, before the first session.
+ * That an application reads currval or lastval is learned from the first time it does (a warning says so): at every endpoint, every name that
+ * sessions go by does so once, before the first session.
  */
 async function introduced(makeYard: () => Promise<Yard>): Promise<Yard> {
   const yard = await makeYard();
-  for (const application_name of APPLICATIONS) {
-    const client = new pg.Client({ host: yard.host, port: yard.port, user: 'postgres', database: `ep-a/${DATABASE}`, application_name });
-    await client.connect();
-    await client.query('SELECT lastval()').catch(() => undefined);
-    await client.end();
+  for (const endpoint of ENDPOINTS) {
+    for (const application_name of APPLICATIONS) {
+      const client = new pg.Client({ connectionString: yard.connectionString(endpoint, DATABASE), application_name });
+      await client.connect();
+      await client.query('SELECT lastval()').catch(() => undefined);
+      await client.end();
+    }
   }
   return yard;
 }

@@ -176,7 +176,8 @@ export const statementFragments: readonly Fragment[] = [
     kind: 'portal with a row limit',
     weight: 5,
     make(m) {
-      const portal = m.pick(['', 'c1']);
+      // An own name each time: PostgreSQL 18.4 itself crashes when a portal of before is executed in a transaction that has failed since.
+      const portal = m.oneIn(2) ? '' : `c${m.steps.length}`;
       m.query('BEGIN');
       m.send([
         { t: 'P', name: '', sql: 'SELECT n FROM generate_series(1, 7) n' },
@@ -186,23 +187,24 @@ export const statementFragments: readonly Fragment[] = [
         { t: 'S' },
       ]);
       if (portal !== '') m.send([{ t: 'E', portal, rows: 2 }, { t: 'S' }]);
-      if (m.oneIn(2)) m.send([{ t: 'E', portal, rows: 0 }, { t: 'C', of: 'P', name: portal }, { t: 'S' }]);
+      if (portal !== '' && m.oneIn(2)) m.send([{ t: 'E', portal, rows: 0 }, { t: 'C', of: 'P', name: portal }, { t: 'S' }]);
       m.query(m.pick(['COMMIT', 'ROLLBACK']));
-      if (m.oneIn(3)) m.send([{ t: 'E', portal, rows: 0 }, { t: 'S' }]);
+      if (portal !== '' && m.oneIn(3)) m.send([{ t: 'E', portal, rows: 0 }, { t: 'S' }]);
     },
   },
   {
     kind: 'portal outside a transaction',
     weight: 2,
     make(m) {
+      const portal = `c${m.steps.length}`;
       m.send([
         { t: 'P', name: '', sql: 'SELECT n FROM generate_series(1, 5) n' },
-        { t: 'B', portal: 'c2', name: '', values: [] },
-        { t: 'E', portal: 'c2', rows: 2 },
-        { t: 'E', portal: 'c2', rows: 1 },
+        { t: 'B', portal, name: '', values: [] },
+        { t: 'E', portal, rows: 2 },
+        { t: 'E', portal, rows: 1 },
         { t: 'S' },
       ]);
-      m.send([{ t: 'E', portal: 'c2', rows: 1 }, { t: 'S' }]);
+      m.send([{ t: 'E', portal, rows: 1 }, { t: 'S' }]);
     },
   },
 ];
