@@ -7,7 +7,7 @@ import type { BackendTls } from '../tls/backend-tls.ts';
 import { HEADER_BYTES, isUnasked, Server } from '../wire/codes.ts';
 import { readErrorFields } from '../wire/errors.ts';
 import { MessageReader, ProtocolViolation, readCString, type Message } from '../wire/message-reader.ts';
-import { cancelRequest, terminateMessage } from '../wire/messages.ts';
+import { cancelRequest, frame, terminateMessage } from '../wire/messages.ts';
 import { sendCancel } from './cancel.ts';
 import type { BackendAddress, Channel, ChannelTls } from './channel.ts';
 
@@ -31,8 +31,8 @@ export class ExchangeDeadline extends Error {
 
 /** An exchange had a longer answer than is kept; it is over, and the connection is as good as before. */
 export class AnswerTooLong extends Error {
-  constructor() {
-    super(`the server's answer is longer than ${ANSWER_LIMIT} bytes`);
+  constructor(limit: number) {
+    super(`the server's answer is longer than ${limit} bytes`);
     this.name = 'AnswerTooLong';
   }
 }
@@ -43,6 +43,17 @@ export interface Exchange {
   readonly answer: Promise<Message[]>;
   /** Settles when the last answer is in or the connection is gone, also after a missed deadline; never rejects. */
   readonly quiet: Promise<void>;
+}
+
+/** How an exchange is held. */
+export interface ExchangeOptions {
+  readonly deadlineMs: number;
+  /** Hears the body of every notification: they belong to the client. */
+  readonly onNotification?: (body: Buffer) => void;
+  /** Hears, in the place of `onNotification`, everything that the server says unasked: notices, notifications, changed parameters, as whole frames. */
+  readonly onUnasked?: (frame: Buffer) => void;
+  /** Longest answer that is kept, in bytes; a longer one is read past. */
+  readonly limit?: number;
 }
 
 /** What an owner hears from its server connection. */
@@ -197,13 +208,14 @@ export class ServerConnection {
 
   /**
    * Sends own messages and collects the answer up to the `readyCount`-th ReadyForQuery. Only one exchange at a time, and only
-   * while no client message is outstanding. Notifications go to `onNotification` (they belong to the client), notices are
-   * dropped, ParameterStatus updates `parameters`. After a missed deadline the answer is still swallowed: see `quiet`. A server
+   * while no client message is outstanding. What the server says unasked goes where the options say, or is dropped;
+   * ParameterStatus updates `parameters` in any case. After a missed deadline the answer is still swallowed: see `quiet`. A server
    * that answers unasked, at too great length or in something else than messages loses the connection.
    */
-  exchange(frames: Buffer, readyCount: number, options: { deadlineMs: number; onNotification?: (body: Buffer) => void }): Exchange {
+  exchange(frames: Buffer, readyCount: number, options: ExchangeOptions): Exchange {
     if (this.#collect !== null) throw new Error('an exchange is already under way');
-    const reader = new MessageReader(ANSWER_LIMIT, true);
+    const limit = options.limit ?? ANSWER_LIMIT;
+    const reader = new MessageReader(limit, true);
     const messages: Message[] = [];
     const early = Buffer.concat(this.#unheard.splice(0));
     let asked = false;
@@ -231,17 +243,17 @@ export class ServerConnection {
         try {
           reader.push(chunk);
           for (let message = reader.next(); message !== null; message = reader.next()) {
-            if (this.#isAsynchronous(message, options.onNotification)) continue;
+            if (this.#isAsynchronous(message, options)) continue;
             if (!asked) throw new ProtocolViolation(UNASKED);
             kept += message.body.length;
             // Swallowed to its end: the connection, and whoever is on it, must not be lost for an answer that nobody can keep.
-            tooLong ||= message.isCut === true || kept > ANSWER_LIMIT;
+            tooLong ||= message.isCut === true || kept > limit;
             if (tooLong) messages.length = 0;
             else messages.push(message);
             if (message.type === Server.ReadyForQuery && --readyLeft === 0) {
               const rest = reader.takeRest();
               if (answersUnasked(rest)) throw new ProtocolViolation(UNASKED);
-              finish(tooLong ? new AnswerTooLong() : null);
+              finish(tooLong ? new AnswerTooLong(limit) : null);
               const whole = wholeMessages(rest);
               if (whole > 0) this.#heard(rest.subarray(0, whole));
               // The beginning of a message waits for its end, whoever will hear it then: perhaps another exchange.
@@ -264,19 +276,13 @@ export class ServerConnection {
     return { answer, quiet };
   }
 
-  #isAsynchronous(message: Message, onNotification?: (body: Buffer) => void): boolean {
-    switch (message.type) {
-      case Server.ParameterStatus:
-        this.noteParameter(message.body);
-        return true;
-      case Server.NoticeResponse:
-        return true;
-      case Server.NotificationResponse:
-        onNotification?.(message.body);
-        return true;
-      default:
-        return false;
-    }
+  #isAsynchronous({ type, body, isCut }: Message, { onNotification, onUnasked }: ExchangeOptions): boolean {
+    if (type === Server.ErrorResponse || !isUnasked(type)) return false;
+    if (isCut === true) return true;
+    if (type === Server.ParameterStatus) this.noteParameter(body);
+    if (onUnasked !== undefined) onUnasked(frame(type, body));
+    else if (type === Server.NotificationResponse) onNotification?.(body);
+    return true;
   }
 
   /** Equal texts: equal `parameters`. */
