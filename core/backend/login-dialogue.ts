@@ -8,6 +8,7 @@ import { Server } from '../wire/codes.ts';
 import { readErrorFields, type ErrorFields } from '../wire/errors.ts';
 import { MessageReader, ProtocolViolation } from '../wire/message-reader.ts';
 import { startupMessage } from '../wire/messages.ts';
+import { ownCopy } from '../wire/own-copy.ts';
 import type { Channel } from './channel.ts';
 import { DialFailure } from './dial-failure.ts';
 import { startupKey, type Login } from './login.ts';
@@ -77,7 +78,7 @@ export class LoginDialogue {
         }
         case Server.BackendKeyData:
           this.#pid = message.body.readInt32BE(0);
-          this.#secret = Buffer.from(message.body.subarray(4));
+          this.#secret = ownCopy(message.body.subarray(4));
           break;
         case Server.ErrorResponse:
           throw this.#refusal(readErrorFields(message.body));

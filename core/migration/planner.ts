@@ -30,7 +30,8 @@ const RECORDS_KEPT = 1_000;
 
 interface Operation {
   row: OperationRow;
-  readonly transfers: Transfer[];
+  /** Those under way: a settled one would keep its session, and what was captured of it, long after both are gone. */
+  readonly underWay: Set<Transfer>;
 }
 
 /** See the head of this file. */
@@ -86,7 +87,7 @@ export class Planner {
       refused: 0,
       cancelled: false,
     };
-    const operation: Operation = { row, transfers };
+    const operation: Operation = { row, underWay: new Set(transfers) };
     this.#operations.set(id, operation);
     if (this.#operations.size > RECORDS_KEPT) this.#operations.delete(this.#operations.keys().next().value ?? 0);
     this.#options.onOperation(row);
@@ -98,7 +99,7 @@ export class Planner {
   cancel(operationId: number): void {
     const operation = this.#operations.get(operationId);
     if (operation === undefined) throw new CallError('unknown_operation', `There is no operation ${operationId}.`);
-    for (const transfer of operation.transfers) transfer.cancel('cancelled by the operator');
+    for (const transfer of operation.underWay) transfer.cancel('cancelled by the operator');
     this.#change(operation, { cancelled: true });
   }
 
@@ -121,6 +122,7 @@ export class Planner {
     this.#options.onTransfer(transfer.row());
     await transfer.run();
     this.#running.delete(transfer);
+    operation.underWay.delete(transfer);
     const row = transfer.row();
     const outcome = row.outcome ?? 'error_recoverable';
     this.#tally.settle(outcome, transfer.latencyMs, outcome === 'success' ? transfer.pauseMs : null);

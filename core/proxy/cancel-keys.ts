@@ -1,5 +1,6 @@
 /** The proxy's own cancel keys: one per client, stable for its life, never a backend's (pooling.md section 4). */
 import { randomFillSync, timingSafeEqual } from 'node:crypto';
+import { ownCopy } from '../wire/own-copy.ts';
 
 /** What a CancelRequest can reach. */
 export interface Cancellable {
@@ -35,7 +36,7 @@ export class CancelKeys {
       this.#taken = 0;
     }
     const given = this.#stock.subarray(this.#taken, this.#taken + bytes);
-    const copy = Buffer.from(given);
+    const copy = ownCopy(given);
     given.fill(0);
     this.#taken += bytes;
     return copy;

@@ -283,19 +283,21 @@ export class Proxy {
     if (rest.length > 0) session.forwarder.request.push(rest);
     socket.resume();
     const asked = Date.now();
-    let hello = Buffer.concat([authenticationOk, backendKeyData(key.pid, key.secret)]);
+    // Made anew each time: the session's callbacks would keep it for as long as the session lives.
+    const hello = (): Buffer[] => [authenticationOk, backendKeyData(key.pid, key.secret)];
+    let isTold = false;
     // Whoever has to wait is told its key meanwhile, so that it can cancel.
     const toldMeanwhile = setImmediate(() => {
       if (session.forwarder.isEnded) return;
-      session.send(hello);
-      hello = Buffer.alloc(0);
+      session.send(Buffer.concat(hello()));
+      isTold = true;
     });
     const { mode, profile } = this.#options.pooling(routed.spec.id);
     session.lease.configure(mode, profile);
     const known = session.lease.mode === 'transaction' ? this.#welcomes.get(login) : null;
     try {
       if (known !== null) {
-        session.send(Buffer.concat([hello, greeting(known)]));
+        session.send(Buffer.concat([...hello(), greeting(known)]));
         session.forwarder.startDetached(known);
         return;
       }
@@ -306,7 +308,7 @@ export class Proxy {
         return;
       }
       if (session.lease.mode === 'transaction') this.#welcomes.learn(login, server.parameters);
-      session.send(Buffer.concat([hello, greeting(server.parameters)]));
+      session.send(Buffer.concat([...(isTold ? [] : hello()), greeting(server.parameters)]));
       session.forwarder.start(server);
     } catch (error) {
       // What it has proven here is not what the server knows (any more).

@@ -30,9 +30,11 @@ export interface Fault {
   readonly ending: 'fin' | 'reset' | 'go on';
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Bytes since the last Query or Sync, up to and with it; the server answers them with one ReadyForQuery. */
 class Groups {
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = NOTHING;
   #scanned = 0;
 
   push(chunk: Buffer): void {
@@ -57,7 +59,8 @@ class Groups {
 
   #take(length: number): Buffer {
     const taken = this.#bytes.subarray(0, length);
-    this.#bytes = this.#bytes.subarray(length);
+    // Even an empty rest would keep the memory that it is cut out of, once per connection.
+    this.#bytes = length === this.#bytes.length ? NOTHING : this.#bytes.subarray(length);
     this.#scanned = 0;
     return taken;
   }
