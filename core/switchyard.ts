@@ -21,6 +21,7 @@ import {
   type TransferRow,
 } from './contract/index.ts';
 import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
+import { Redirects } from './endpoints/redirects.ts';
 import { poolCalls } from './facade/pool-calls.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
@@ -36,6 +37,7 @@ import { Pending } from './facade/pending.ts';
 import { Sampler } from './facade/sampler.ts';
 import { poolingOf } from './facade/pooling.ts';
 import { ServedSettings, type SettingsFile } from './facade/settings.ts';
+import { migrationCalls } from './facade/migration-calls.ts';
 import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
@@ -91,6 +93,7 @@ export class Switchyard {
   readonly handlers: CoreHandlers;
   readonly #options: SwitchyardOptions;
   readonly #map: EndpointMap;
+  readonly #redirects: Redirects;
   readonly #log = new EventLog();
   readonly #passwordFile: PasswordFile | null;
   #mockSecret: Buffer | null = null;
@@ -124,6 +127,7 @@ export class Switchyard {
   constructor(options: SwitchyardOptions) {
     this.#options = options;
     this.#map = new EndpointMap(options.endpoints ?? [], options.defaultEndpoint ?? null);
+    this.#redirects = new Redirects(this.#map);
     this.#log.onEntry((entry) => {
       this.#metrics.noteEvent(entry);
       this.#pending.noteLog(entry);
@@ -166,6 +170,7 @@ export class Switchyard {
     });
     this.#proxy = new Proxy({
       map: this.#map,
+      redirects: this.#redirects,
       leases: {
         pools: this.#pools,
         states: this.#states,
@@ -339,16 +344,14 @@ export class Switchyard {
         await this.#status.check(this.#map.require(id));
         return {};
       },
-      preflight: async ({ sessionIds, to }) => {
-        this.#map.require(to);
-        const sessions = sessionIds.flatMap((id) => this.#proxy.sessions.get(id) ?? []);
-        return { verdicts: await Promise.all(sessions.map((session) => this.#preflight.verdict(session, to))) };
-      },
-      migrate: ({ sessionIds, to, withinMs }) => ({ operationId: this.#planner.migrate(sessionIds, to, withinMs).id }),
-      'operation.cancel': ({ operationId }) => {
-        this.#planner.cancel(operationId);
-        return {};
-      },
+      ...migrationCalls({
+        sessions: this.#proxy.sessions,
+        map: this.#map,
+        redirects: this.#redirects,
+        planner: this.#planner,
+        preflight: this.#preflight,
+        log: this.#log,
+      }),
       ...poolCalls({
         sessions: this.#proxy.sessions,
         observations: this.#observations,
@@ -426,10 +429,11 @@ export class Switchyard {
   }
 
   #endpointRows(): EndpointRow[] {
-    return endpointRows(this.#map, this.#status, this.#proxy.sessions.values(), (endpoint) => ({
-      poolMode: poolingOf(this.#settings.current, endpoint).mode,
-      profile: poolingOf(this.#settings.current, endpoint).profile,
-      paused: this.#pools.gate.isPaused(endpoint),
+    return endpointRows(this.#map, this.#status, this.#proxy.sessions.values(), (spec) => ({
+      poolMode: poolingOf(this.#settings.current, spec.id).mode,
+      profile: poolingOf(this.#settings.current, spec.id).profile,
+      paused: this.#pools.gate.isPaused(spec.id),
+      redirectedTo: this.#redirects.of(backendId(spec)),
     }));
   }
 

@@ -3,13 +3,19 @@
  * from it; a host must have a handler for every name (`Handlers`), and a message that does not fit is refused by `dispatch`.
  */
 import * as z from 'zod';
-import { endpointId, poolMode, poolProfile, snapshot, verdict } from './model.ts';
-import { savedSettings, settingsView } from './settings.ts';
+import { blockerRow, endpointId, poolMode, poolProfile, snapshot, transferMode, verdict } from './model.ts';
+import { carryOptions, savedSettings, settingsView } from './settings.ts';
 
 const nothing = z.strictObject({});
 const sessionIds = z.array(z.number().int().positive()).min(1).max(10_000);
 const withinMs = z.number().int().min(0).max(3_600_000).default(30_000);
+/** After this time, counted from the start, sessions that have not moved are ended (57P01). Null or left out: never. */
+const forceAfterMs = z.number().int().min(0).max(86_400_000).nullable().optional();
 const connectionUrl = z.string().min(1).max(4096);
+const operationId = z.number().int().positive();
+const operationStarted = z.object({ operationId });
+/** `host:port`. */
+const backend = z.string().min(1).max(512);
 
 /** Every call. Requests refuse unknown keys. */
 export const calls = {
@@ -54,13 +60,60 @@ export const calls = {
     request: z.strictObject({ sessionIds, to: endpointId }),
     reply: z.object({ verdicts: z.array(verdict) }),
   },
-  /** Starts moving sessions; returns at once, progress comes as events. */
+  /**
+   * Starts moving sessions; returns at once, progress comes as events. `mode`: how, where it is not left to the session's doing.
+   * `carry`: what may be carried along; left out: as the settings say.
+   */
   migrate: {
-    request: z.strictObject({ sessionIds, to: endpointId, withinMs }),
-    reply: z.object({ operationId: z.number().int().positive() }),
+    request: z.strictObject({
+      sessionIds,
+      to: endpointId,
+      withinMs,
+      forceAfterMs,
+      mode: transferMode.optional(),
+      carry: carryOptions.optional(),
+    }),
+    reply: operationStarted,
   },
-  /** Stops those transfers of an operation that can still be stopped (everything before the pause). */
-  'operation.cancel': { request: z.strictObject({ operationId: z.number().int().positive() }), reply: nothing },
+  /**
+   * Points an endpoint at another backend and moves its sessions there. `to`: another endpoint, whose backend, database, role and password
+   * are taken over, or a URL as in `endpoints.save`. Sessions that cannot move yet are tried again at their own next safe point until
+   * `withinMs` is over. Refused (`unknown_endpoint`, `same_backend`).
+   */
+  'endpoints.remap': {
+    request: z.strictObject({
+      endpoint: endpointId,
+      to: connectionUrl,
+      password: z.string().max(1024).optional(),
+      withinMs,
+      forceAfterMs,
+      carry: carryOptions.optional(),
+    }),
+    reply: operationStarted,
+  },
+  /**
+   * Moves every session off a backend, and takes new clients of its endpoints to endpoint `to` until `backend.undrain` or the undo.
+   * Sessions that cannot move yet are tried again at their own next safe point until `withinMs` is over. Refused (`unknown_backend`,
+   * `unknown_endpoint`, `same_backend`, `draining`).
+   */
+  'backend.drain': {
+    request: z.strictObject({ backend, to: endpointId, withinMs, forceAfterMs, carry: carryOptions.optional() }),
+    reply: operationStarted,
+  },
+  /** Lets new clients come to a drained backend again; what has moved stays. Refused (`not_drained`). */
+  'backend.undrain': { request: z.strictObject({ backend }), reply: nothing },
+  /** Stops those transfers of an operation that can still be stopped (everything before the pause), and what waits to be tried again. */
+  'operation.cancel': { request: z.strictObject({ operationId }), reply: nothing },
+  /**
+   * Moves back every session that an operation moved and that is still where it was moved to; a remapped endpoint gets its former backend
+   * again, a drained backend its new clients. Is an operation itself. Refused (`unknown_operation`, `not_undoable`).
+   */
+  'operation.undo': { request: z.strictObject({ operationId, withinMs }), reply: operationStarted },
+  /** Which sessions an operation waits for, and why. Refused (`unknown_operation`). */
+  'operation.blockers': {
+    request: z.strictObject({ operationId }),
+    reply: z.object({ blockers: z.array(blockerRow) }),
+  },
 
   /** Ends a session with FATAL 57P01. */
   'session.close': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },

@@ -57,6 +57,8 @@ export const endpointRow = z.object({
   profile: poolProfile,
   /** No session of the endpoint is given a server connection until it is resumed. */
   paused: z.boolean(),
+  /** The endpoint that new clients are taken to instead, while the backend is drained; null: they come here. */
+  redirectedTo: z.string().nullable(),
 });
 export type EndpointRow = z.infer<typeof endpointRow>;
 
@@ -82,6 +84,18 @@ export const routedBy = z.enum(['options', 'database', 'sni', 'listener', 'defau
 /** The phases of a transfer, in their order (DESIGN.md section 5). The pause is `suspend` to `swap`. */
 export const transferPhase = z.enum(['preflight', 'dial', 'armed', 'suspend', 'capture', 'restore', 'verify', 'swap', 'resume', 'settled']);
 export type TransferPhase = z.infer<typeof transferPhase>;
+
+/**
+ * How a session is moved. `detached`: it has no server connection at the moment; `optimistic`: captured in a short hold, restored while the
+ * client runs on; `two-phase`: two short holds; `preconnect`: one hold for everything, on a connection made before; `cockroach`: by the
+ * server's own state and token.
+ */
+export const transferMode = z.enum(['detached', 'optimistic', 'two-phase', 'preconnect', 'cockroach']);
+export type TransferMode = z.infer<typeof transferMode>;
+
+/** What kind of server a session is moved between: found out, not configured. */
+export const transferDialect = z.enum(['postgres', 'cockroach']);
+export type TransferDialect = z.infer<typeof transferDialect>;
 
 /** Why a session in transaction mode keeps its server connection (pooling.md 3.4.7). */
 export const pinRow = z.object({
@@ -252,25 +266,61 @@ export const transferRow = z.object({
 });
 export type TransferRow = z.infer<typeof transferRow>;
 
-/** One request of the operator: one or many transfers. */
+/**
+ * What an operation is. `migrate`: sessions that were named; `remap`: an endpoint is pointed at another backend, and its sessions follow;
+ * `drain`: everything leaves a backend, and new clients go elsewhere; `undo`: what an operation moved goes back; `balance`: a round of the
+ * balancer; `restart`: a server is restarted under its sessions.
+ */
+export const operationKind = z.enum(['migrate', 'remap', 'drain', 'undo', 'balance', 'restart']);
+export type OperationKind = z.infer<typeof operationKind>;
+
+/**
+ * One request of the operator, or a round of the balancer: one or many sessions. A session is counted once, by how its last transfer
+ * ended, so total = success + recoverable + fatal + refused once it is settled. What is tried again is not counted until it is decided.
+ */
 export const operationRow = z.object({
   id: z.number().int().positive(),
+  kind: operationKind,
   /** For example `Migrate 12 sessions to ep-b`. */
   label: z.string(),
   to: z.string(),
+  /** The backend that is left, of a drain or a remap; null otherwise. */
+  backend: z.string().nullable(),
   startedAt: at,
   /** When armed transfers give up. */
   deadlineAt: at,
+  /** When sessions that have not moved by then are ended (57P01); null: never. */
+  forceAt: at.nullable(),
   settledAt: at.nullable(),
+  /** Sessions; of a drain or a remap it grows with those that come upon it late. */
   total: count,
   success: count,
   recoverable: count,
   fatal: count,
   refused: count,
+  /** Sessions that were ended because they had not moved by `forceAt`; each is counted above as well, by how its last transfer ended. */
+  forced: count,
   /** True once cancel was asked; transfers that can still stop have stopped. */
   cancelled: z.boolean(),
+  /** `operation.undo` would do something: it has settled, and was not undone before. */
+  undoable: z.boolean(),
+  /** Sessions it waits for at the moment; `operation.blockers` names them. */
+  blockers: count,
 });
 export type OperationRow = z.infer<typeof operationRow>;
+
+/** A session that an operation waits for. */
+export const blockerRow = z.object({
+  sessionId: z.number().int().positive(),
+  application: z.string(),
+  /** What it waits for, or why the last attempt to move it failed, in words. */
+  reason: z.string(),
+  /** Since when that holds. */
+  since: at,
+  /** First keyword of its last statement, upper case; never its text. */
+  statementKind: z.string().nullable(),
+});
+export type BlockerRow = z.infer<typeof blockerRow>;
 
 /**
  * The first seed's counters. A transfer is counted when it settles, so attempted = success + error_recoverable + error_fatal

@@ -20,6 +20,46 @@ export const certificateSource = z.discriminatedUnion('kind', [
 /** How clients prove who they are. `trust` only on loopback; `password` in clear only over TLS or on loopback. */
 export const authenticationMethod = z.enum(['trust', 'scram-sha-256', 'md5', 'password']);
 
+/**
+ * What may be carried along in a move although it costs more than a look (postgres-session-state.md section 9); what may not refuses the
+ * move.
+ */
+export const carryOptions = z.strictObject({
+  advisoryLocks: z.boolean().default(false),
+  heldCursors: z.boolean().default(false),
+  temporaryTables: z.boolean().default(false),
+  sequences: z.boolean().default(false),
+});
+export type CarryOptions = z.infer<typeof carryOptions>;
+
+/** How sessions are moved. */
+export const migrationSettings = z.strictObject({
+  /** Where an operation does not say otherwise. */
+  carry: carryOptions.prefault({}),
+  /** Most transfers that prepare (ask, dial, log in) at the same time; those that wait for their session's safe point are not counted. */
+  atOnce: z.number().int().min(1).max(1_000).default(8),
+  /** Most of these at one target backend. */
+  loginsPerBackend: z.number().int().min(1).max(1_000).default(8),
+});
+export type MigrationSettings = z.infer<typeof migrationSettings>;
+
+/** Keeps the numbers of sessions on the backends of a group alike. Without a group it is off. */
+export const balancingSettings = z.strictObject({
+  /** Endpoints that stand for the same data, so that any of their sessions may be on any of them. */
+  groups: z
+    .array(z.strictObject({ name: z.string().min(1).max(63), endpoints: z.array(endpointId).min(2).max(100) }))
+    .max(100)
+    .default([]),
+  everySeconds: z.number().int().min(15).max(86_400).default(30),
+  /** Share of the overload that is moved in one round, rounded up. */
+  rate: z.number().gt(0).max(1).default(0.5),
+  /** How far from the average a backend may be, as a share of it. */
+  threshold: z.number().min(0).max(1).default(0.15),
+  /** How long a session stays where it is before it may be moved (again). */
+  minStaySeconds: z.number().int().min(0).max(86_400).default(60),
+});
+export type BalancingSettings = z.infer<typeof balancingSettings>;
+
 /** See the head of this file. 0 as a limit or a time means: none. */
 export const settings = z.strictObject({
   tls: z
@@ -106,12 +146,17 @@ export const settings = z.strictObject({
     .prefault({}),
   /** Prometheus text at `/metrics`. The headless host has it on the port of its window; this is a port for the desktop app. */
   metrics: z.strictObject({ port: z.number().int().min(0).max(65_535).nullable().default(null) }).prefault({}),
+  migration: migrationSettings.prefault({}),
+  balancing: balancingSettings.prefault({}),
 });
 export type Settings = z.infer<typeof settings>;
 /** As a person writes them: everything may be left out. */
 export type SettingsInput = z.input<typeof settings>;
 
-/** What a window saves: everything but the users, who have calls of their own and stay as they are; so do the admins if left out. */
+/**
+ * What a window saves: everything but the users, who have calls of their own and stay as they are; so do the admins, and what is said of
+ * moving sessions, if left out.
+ */
 export const savedSettings = settings.omit({ authentication: true }).extend({
   authentication: z
     .strictObject({
@@ -121,6 +166,8 @@ export const savedSettings = settings.omit({ authentication: true }).extend({
       admins: admins.unwrap().optional(),
     })
     .prefault({}),
+  migration: migrationSettings.optional(),
+  balancing: balancingSettings.optional(),
 });
 
 /** What a window sees of the settings: users by name only, and what became of the settings. */

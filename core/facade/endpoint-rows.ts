@@ -1,6 +1,6 @@
 /** The endpoint map as windows and the console see it. */
 import type { EndpointRow } from '../contract/index.ts';
-import { backendId, formatBackendUrl, type EndpointMap } from '../endpoints/map.ts';
+import { backendId, formatBackendUrl, type EndpointMap, type EndpointSpec } from '../endpoints/map.ts';
 import type { Session } from '../session/session.ts';
 import type { EndpointStatus } from './endpoint-status.ts';
 
@@ -9,7 +9,7 @@ export function endpointRows(
   map: EndpointMap,
   status: EndpointStatus,
   sessions: Iterable<Session>,
-  poolingOf: (endpoint: string) => Pick<EndpointRow, 'poolMode' | 'profile' | 'paused'>,
+  more: (spec: EndpointSpec) => Pick<EndpointRow, 'poolMode' | 'profile' | 'paused' | 'redirectedTo'>,
 ): EndpointRow[] {
   const counts = new Map<string, number>();
   for (const { place } of sessions) counts.set(place.endpoint, (counts.get(place.endpoint) ?? 0) + 1);
@@ -25,6 +25,6 @@ export function endpointRows(
     isDefault: spec.id === map.defaultId,
     ...status.of(backendId(spec)),
     sessions: counts.get(spec.id) ?? 0,
-    ...poolingOf(spec.id),
+    ...more(spec),
   }));
 }

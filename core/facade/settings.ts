@@ -196,7 +196,13 @@ function withPooling(now: Settings, line: Settings['pooling']['endpoints'][numbe
 
 function withUsers(request: CallParsed<'settings.save'>, now: Settings): Settings {
   const { users, admins } = now.authentication;
-  return { ...request, authentication: { ...request.authentication, users, admins: request.authentication.admins ?? admins } };
+  const { migration = now.migration, balancing = now.balancing } = request;
+  return {
+    ...request,
+    migration,
+    balancing,
+    authentication: { ...request.authentication, users, admins: request.authentication.admins ?? admins },
+  };
 }
 
 function withUserList(now: Settings, users: Settings['authentication']['users']): Settings {

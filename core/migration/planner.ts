@@ -1,5 +1,5 @@
 /** Starts transfers, one or many at a time, keeps their records and counts their outcomes. */
-import { CallError, type MigrationCounters, type OperationRow, type TransferRow } from '../contract/index.ts';
+import { CallError, type BlockerRow, type MigrationCounters, type OperationRow, type TransferRow } from '../contract/index.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
 import { MigrationTally } from '../metrics/migration-counters.ts';
 import type { Pools } from '../pool/pools.ts';
@@ -27,6 +27,17 @@ export interface RunningOperation {
 /** Transfers that dial and authenticate at the same time. */
 const PREPARING_AT_ONCE = 8;
 const RECORDS_KEPT = 1_000;
+
+/** What is to be moved where. */
+export interface Plan {
+  readonly kind: OperationRow['kind'];
+  readonly label: string;
+  readonly to: string;
+  /** The backend that is left, of a drain or a remap. */
+  readonly backend: string | null;
+  readonly sessions: readonly Session[];
+  readonly withinMs: number;
+}
 
 interface Operation {
   row: OperationRow;
@@ -61,7 +72,6 @@ export class Planner {
    * `unknown_session` when none of the ids is there.
    */
   migrate(sessionIds: readonly number[], to: string, withinMs: number): RunningOperation {
-    this.#options.map.require(to);
     const sessions = [...new Set(sessionIds)].flatMap((id) => this.#options.sessions.get(id) ?? []);
     if (sessions.length === 0) {
       throw new CallError(
@@ -69,23 +79,35 @@ export class Planner {
         sessionIds.length === 1 ? `There is no session ${sessionIds[0]} any more.` : 'None of these sessions is there any more.',
       );
     }
+    const label = sessions.length === 1 ? `Migrate session ${sessions[0]?.id} to ${to}` : `Migrate ${sessions.length} sessions to ${to}`;
+    return this.start({ kind: 'migrate', label, to, backend: null, sessions, withinMs });
+  }
+
+  /** Moves these sessions. Throws `CallError` (`unknown_endpoint`). */
+  start({ kind, label, to, backend, sessions, withinMs }: Plan): RunningOperation {
+    this.#options.map.require(to);
     const id = this.#nextOperation++;
     const now = Date.now();
     const transfers = sessions.map((session) => new Transfer(this.#nextTransfer++, id, session, to, withinMs, this.#context));
-    const label = sessions.length === 1 ? `Migrate session ${sessions[0]?.id} to ${to}` : `Migrate ${sessions.length} sessions to ${to}`;
     const row: OperationRow = {
       id,
+      kind,
       label,
       to,
+      backend,
       startedAt: now,
       deadlineAt: now + withinMs,
-      settledAt: null,
+      forceAt: null,
+      settledAt: transfers.length === 0 ? now : null,
       total: transfers.length,
       success: 0,
       recoverable: 0,
       fatal: 0,
       refused: 0,
+      forced: 0,
       cancelled: false,
+      undoable: false,
+      blockers: 0,
     };
     const operation: Operation = { row, underWay: new Set(transfers) };
     this.#operations.set(id, operation);
@@ -101,6 +123,26 @@ export class Planner {
     if (operation === undefined) throw new CallError('unknown_operation', `There is no operation ${operationId}.`);
     for (const transfer of operation.underWay) transfer.cancel('cancelled by the operator');
     this.#change(operation, { cancelled: true });
+  }
+
+  /** Which sessions an operation waits for. Throws `CallError` (`unknown_operation`). */
+  blockers(operationId: number): BlockerRow[] {
+    const operation = this.#operations.get(operationId);
+    if (operation === undefined) throw new CallError('unknown_operation', `There is no operation ${operationId}.`);
+    return [...operation.underWay].flatMap((transfer) => {
+      const { phase, reason, requestedAt } = transfer.row();
+      if (phase !== 'armed') return [];
+      const { id, application, forwarder } = transfer.session;
+      const statementKind = forwarder.journal.kind === '' ? null : forwarder.journal.kind;
+      return [{ sessionId: id, application, reason: reason ?? 'it is about to move', since: requestedAt, statementKind }];
+    });
+  }
+
+  /** What an operation was. Throws `CallError` (`unknown_operation`). */
+  operation(operationId: number): OperationRow {
+    const operation = this.#operations.get(operationId);
+    if (operation === undefined) throw new CallError('unknown_operation', `There is no operation ${operationId}.`);
+    return operation.row;
   }
 
   counters(): MigrationCounters {

@@ -6,6 +6,7 @@ import { DialFailure, startupKey } from '../backend/dial.ts';
 import { loginFor, type Login } from '../backend/login.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
+import type { Redirects } from '../endpoints/redirects.ts';
 import { PoolExhausted } from '../pool/pool.ts';
 import { Deadlines } from '../session/deadlines.ts';
 import { farewell } from '../session/farewell.ts';
@@ -24,7 +25,7 @@ import { readOpening } from './handshake.ts';
 import { addressOf, ClientGone, ClientRefusal, type Incoming } from './incoming.ts';
 import { Listener, type ListenAt } from './listener.ts';
 import { LoginClock, type LoginInProgress } from './login-clock.ts';
-import { route } from './routing.ts';
+import { redirected, route } from './routing.ts';
 import { Verifiers } from './verifiers.ts';
 import { Welcomes } from './welcomes.ts';
 
@@ -41,6 +42,7 @@ export interface ConsoleDoor {
 /** What the listener needs. */
 export interface ProxyOptions {
   readonly map: EndpointMap;
+  readonly redirects: Redirects;
   readonly leases: LeaseHost;
   /** How the sessions of an endpoint are pooled at the moment. */
   pooling(endpoint: string): { mode: PoolMode; profile: PoolProfile };
@@ -248,7 +250,7 @@ export class Proxy {
   async #attach(incoming: Incoming, client: Authenticated, place: Place, waiting: LoginInProgress): Promise<void> {
     const { socket } = incoming;
     const { user, rest, credential } = client;
-    const routed = route(incoming, this.#options.map, this.#options.settings().unknownEndpoint);
+    const routed = redirected(route(incoming, this.#options.map, this.#options.settings().unknownEndpoint), this.#options.redirects);
     const closed = this.#options.closed(routed.spec.id);
     if (closed !== null) throw new ClientRefusal('57P03', closed.message, closed.hint);
     place.assign(routed.spec.id, user);

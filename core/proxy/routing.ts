@@ -1,6 +1,8 @@
 /** Finds out from what a client says which endpoint and database it wants (pooling.md 1.3, cockroach-migration.md 7). */
 import type { SessionRow } from '../contract/index.ts';
+import { databaseAt } from '../backend/login.ts';
 import type { EndpointMap, EndpointSpec } from '../endpoints/map.ts';
+import type { Redirects } from '../endpoints/redirects.ts';
 import { ClientRefusal, type Incoming } from './incoming.ts';
 import { endpointInOptions } from './routing-options.ts';
 
@@ -50,6 +52,13 @@ export function route(
   if (spec !== undefined) return { ...target(spec, database), requestedEndpoint: first.id, routedBy: first.by, startup };
   if (unknownEndpoint === 'refuse') throw unknown(first.id, map);
   return { ...target(defaultSpec(map), database), requestedEndpoint: first.id, routedBy: 'fallback', startup };
+}
+
+/** The route of a client whose backend is drained leads elsewhere; its database translates as that of a session that moves. */
+export function redirected(routed: Route, redirects: Redirects): Route {
+  const spec = redirects.resolve(routed.spec);
+  if (spec === routed.spec) return routed;
+  return { ...routed, spec, database: databaseAt(spec, routed.spec.database, routed.database) };
 }
 
 /** Of several places that agree, the one that is said to have decided: what the client itself wrote comes first. */

@@ -38,6 +38,7 @@ export function endpointRow(id: string, port: number): EndpointRow {
     poolMode: 'session',
     profile: 'strict',
     paused: false,
+    redirectedTo: null,
   };
 }
 

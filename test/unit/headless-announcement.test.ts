@@ -25,6 +25,7 @@ function announcement(
     poolMode: 'session',
     profile: 'strict',
     paused: false,
+    redirectedTo: null,
   } as const;
   return {
     url: 'http://127.0.0.1:8080/#token=abc',

@@ -187,6 +187,12 @@ describe('transfers', () => {
     fatal: 0,
     refused: 0,
     cancelled: false,
+    kind: 'migrate',
+    backend: null,
+    forceAt: null,
+    forced: 0,
+    undoable: false,
+    blockers: 0,
   };
   const moved = transfer(1, { outcome: 'success', phase: 'settled', pauseMs: 8 });
   const failed = transfer(2, { outcome: 'error_recoverable', phase: 'settled', pauseMs: null });

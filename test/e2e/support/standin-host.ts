@@ -214,7 +214,8 @@ function handlersOf(
       const label = `Migrate ${sessionIds.length === 1 ? '1 session' : `${sessionIds.length} sessions`} to ${to}`;
       const startedAt = Date.now();
       const base = { id: operationId, label, to, startedAt, deadlineAt: startedAt + withinMs, settledAt: null, total: sessionIds.length };
-      world.putOperation({ ...base, success: 0, recoverable: 0, fatal: 0, refused: 0, cancelled: false });
+      const none = { success: 0, recoverable: 0, fatal: 0, refused: 0, forced: 0, cancelled: false, undoable: false, blockers: 0 };
+      world.putOperation({ ...base, ...none, kind: 'migrate', backend: null, forceAt: null });
       sessionIds.forEach((sessionId, i) => {
         const row = world.sessions.get(sessionId);
         if (!row) return;
@@ -275,6 +276,19 @@ function handlersOf(
       if (operation) world.putOperation({ ...operation, cancelled: true });
       return {};
     },
+    'endpoints.remap': () => {
+      throw notStaged('endpoints.remap');
+    },
+    'backend.drain': () => {
+      throw notStaged('backend.drain');
+    },
+    'backend.undrain': () => {
+      throw notStaged('backend.undrain');
+    },
+    'operation.undo': () => {
+      throw notStaged('operation.undo');
+    },
+    'operation.blockers': () => ({ blockers: [] }),
     'session.close': ({ sessionId }) => {
       world.removeSession(sessionId);
       return {};
@@ -293,4 +307,9 @@ function handlersOf(
       return {};
     },
   };
+}
+
+/** The scripted world plays no such scene. */
+function notStaged(call: string): CallError {
+  return new CallError('unavailable', `The stand-in does not play ${call}.`);
 }

@@ -267,6 +267,7 @@ export class World {
       poolMode: 'session',
       profile: 'strict',
       paused: false,
+      redirectedTo: null,
     };
   }
 
