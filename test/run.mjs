@@ -1,6 +1,6 @@
 /**
- * `npm test`: installs what is missing, then runs the unit and PostgreSQL tests, builds, and runs the end-to-end tests in the
- * Chromium of this machine. Plain Node, so that it works right after a clone. The last line sums up.
+ * `npm test`: installs what is missing, then runs the unit, PostgreSQL and CockroachDB dialect tests, builds, and runs the
+ * end-to-end tests in the Chromium of this machine. Plain Node, so that it works right after a clone. The last line sums up.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -14,8 +14,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const reports = path.join(root, 'test-results');
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 const wanted = process.argv.slice(2);
-const suites = wanted.length > 0 ? wanted : ['unit', 'postgres', 'e2e'];
-const known = ['unit', 'postgres', 'e2e', 'package', 'soak', 'fuzz', 'streams', 'differential'];
+const suites = wanted.length > 0 ? wanted : ['unit', 'postgres', 'cockroach', 'e2e'];
+const known = ['unit', 'postgres', 'cockroach', 'e2e', 'package', 'soak', 'fuzz', 'streams', 'differential'];
 const unknown = suites.filter((suite) => !known.includes(suite));
 if (unknown.length > 0) {
   say(`There is no suite ${unknown.join(', ')}; there are ${known.join(', ')}.`);

@@ -20,6 +20,7 @@ export default defineConfig({
     projects: [
       { root, resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'], env, testTimeout: 10_000 } },
       { root, resolve: { alias }, test: { name: 'postgres', include: ['test/postgres/**/*.test.ts'], env, ...withServers } },
+      { root, resolve: { alias }, test: { name: 'cockroach', include: ['test/cockroach/**/*.test.ts'], env, ...withServers } },
       {
         root,
         resolve: { alias },
