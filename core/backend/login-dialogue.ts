@@ -7,16 +7,29 @@ import type { BackendTls } from '../tls/backend-tls.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields, type ErrorFields } from '../wire/errors.ts';
 import { MessageReader, ProtocolViolation } from '../wire/message-reader.ts';
-import { startupMessage } from '../wire/messages.ts';
+import { startupMessage, withParameter } from '../wire/messages.ts';
 import { ownCopy } from '../wire/own-copy.ts';
 import type { Channel } from './channel.ts';
 import { DialFailure } from './dial-failure.ts';
 import { startupKey, type Login } from './login.ts';
 import { passwordPlace, type PasswordFile } from './passfile.ts';
+import { REMOTE_ADDRESS, REVIVAL_TOKEN, withoutReserved } from './reserved-parameters.ts';
 import { ServerConnection } from './server-connection.ts';
 
 /** Request codes of Authentication messages (PostgreSQL manual, "Message Formats"). */
 const Request = { ok: 0, sasl: 10, saslContinue: 11, saslFinal: 12 } as const;
+
+/** Most that a server may say during a login, in bytes. */
+const LIMIT = 4 * 1024 * 1024;
+
+/** What a login has that is no client's parameter; both are for CockroachDB only (cockroach-migration.md section 3). */
+export interface LoginExtras {
+  readonly passwordFile: PasswordFile | null;
+  /** Lets in without a password; overwritten once it is sent. */
+  readonly token?: Buffer | undefined;
+  /** `address:port` of the client, for the server's logs. */
+  readonly remoteAddress?: string | undefined;
+}
 
 /** One login on an open connection; push every byte of the server's into it. */
 export class LoginDialogue {
@@ -24,6 +37,8 @@ export class LoginDialogue {
   readonly #channel: Channel;
   readonly #socket: net.Socket;
   readonly #reader = new MessageReader(1024 * 1024);
+  readonly #extras: LoginExtras;
+  #heard = 0;
   readonly #auth: BackendAuth;
   readonly #parameters = new Map<string, string>();
   #pid = 0;
@@ -33,7 +48,9 @@ export class LoginDialogue {
   #isBound = false;
   #turn: Promise<(() => ServerConnection) | null> = Promise.resolve(null);
 
-  constructor(login: Login, channel: Channel, passwordFile: PasswordFile | null) {
+  constructor(login: Login, channel: Channel, extras: LoginExtras) {
+    const { passwordFile } = extras;
+    this.#extras = extras;
     this.#login = login;
     this.#channel = channel;
     this.#socket = channel.socket;
@@ -48,12 +65,24 @@ export class LoginDialogue {
   /** Sends the startup packet. */
   begin(): void {
     const { role, database, startup } = this.#login;
-    this.#socket.write(startupMessage(new Map([['user', role], ['database', database], ...startup])));
+    const { remoteAddress, token } = this.#extras;
+    const own = new Map([['user', role], ['database', database], ...withoutReserved(startup)]);
+    if (remoteAddress !== undefined) own.set(REMOTE_ADDRESS, remoteAddress);
+    const packet = startupMessage(own);
+    if (token === undefined) {
+      this.#socket.write(packet);
+      return;
+    }
+    const telling = withParameter(packet, REVIVAL_TOKEN, token);
+    token.fill(0);
+    this.#socket.write(telling, () => telling.fill(0));
   }
 
   /** Takes bytes; resolves to a maker of the connection once the server is ready, else to null. */
   push(chunk: Buffer): Promise<(() => ServerConnection) | null> {
     this.#turn = this.#turn.then(() => {
+      this.#heard += chunk.length;
+      if (this.#heard > LIMIT) throw new ProtocolViolation(`the server says more than ${LIMIT} bytes during the login`);
       this.#reader.push(chunk);
       return this.#consume();
     });
@@ -65,6 +94,7 @@ export class LoginDialogue {
       switch (message.type) {
         case Server.Authentication: {
           if (this.isAccepted) throw new ProtocolViolation('the server asks for a login that it has accepted');
+          if (this.#extras.token !== undefined) this.#refuseQuestion(message.body);
           if (this.#login.tls.channelBinding === 'require') this.#requireBinding(message.body);
           const reply = await this.#auth.next(message.body);
           if (reply !== null && !this.#socket.destroyed) this.#socket.write(reply);
@@ -96,6 +126,12 @@ export class LoginDialogue {
     return null;
   }
 
+  /** Who comes with a token is let in, or not; no password is sent in its place. */
+  #refuseQuestion(request: Buffer): void {
+    if (request.length >= 4 && request.readInt32BE(0) === Request.ok) return;
+    throw new DialFailure('protocol', `${this.#login.backend.id} asks for a password although it was given the session's token`);
+  }
+
   /** What SCRAM is bound to; null: to nothing. */
   get #bindsTo(): Buffer | null {
     return this.#login.tls.channelBinding === 'disable' ? null : (this.#channel.tls?.certificateHash ?? null);
@@ -119,6 +155,10 @@ export class LoginDialogue {
 
   #refusal(fields: ErrorFields): DialFailure {
     const { backend, role, credential } = this.#login;
+    if (this.#extras.token !== undefined) {
+      const kind = fields.sqlState.startsWith('28') ? 'authentication' : 'refused';
+      return new DialFailure(kind, `${backend.id} refused the session's token: ${fields.message}`, fields.hint ?? null, fields);
+    }
     if (!fields.sqlState.startsWith('28')) {
       return new DialFailure('refused', `${backend.id} refused the login: ${fields.message}`, fields.hint ?? null, fields);
     }

@@ -51,6 +51,13 @@ export function startupMessage(parameters: ReadonlyMap<string, string>): Buffer 
   return Buffer.concat([int32(body.length + 4), body]);
 }
 
+/** A StartupMessage with one more parameter, whose value no string has held: it can be overwritten once it is sent. */
+export function withParameter(startup: Buffer, name: string, value: Buffer): Buffer {
+  const out = Buffer.concat([startup.subarray(0, -1), cstring(name), value, NUL, NUL]);
+  out.writeInt32BE(out.length);
+  return out;
+}
+
 /** CancelRequest; `secret` is the key as the server gave it (4 bytes in 3.0, more in 3.2). */
 export function cancelRequest(pid: number, secret: Buffer): Buffer {
   return Buffer.concat([int32(12 + secret.length), int32(Request.cancel), int32(pid), secret]);
