@@ -42,6 +42,7 @@ import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
+import { Resurrection } from './session/resurrection/resurrection.ts';
 import { SharedStatements } from './session/statements/shared.ts';
 import { ServerStates } from './session/server-states.ts';
 import { Planner } from './migration/planner.ts';
@@ -102,6 +103,7 @@ export class Switchyard {
   readonly #pools: Pools;
   readonly #states: ServerStates;
   readonly #statements = new SharedStatements();
+  readonly #resurrection: Resurrection;
   readonly #proxy: Proxy;
   readonly #settings: ServedSettings;
   readonly #preflight: Preflight;
@@ -168,6 +170,12 @@ export class Switchyard {
       listeners: () => this.#proxy.doors.view(),
       apply: (settings, authority) => this.#applySettings(settings, authority),
     });
+    this.#resurrection = new Resurrection({
+      pools: this.#pools,
+      settings: () => this.#settings.current,
+      atOnce: () => this.#settings.current.migration.loginsPerBackend,
+      report: (level, code, message, sessionId) => this.#log.add(level, code, message, sessionId),
+    });
     this.#proxy = new Proxy({
       map: this.#map,
       redirects: this.#redirects,
@@ -176,6 +184,7 @@ export class Switchyard {
         states: this.#states,
         statements: this.#statements,
         sequenceReaders: new Set(),
+        resurrection: this.#resurrection,
         abandoned: () => this.#settings.current.pooling.abandoned,
         observed: (session, before, now, pins, statement) =>
           this.#observations.note({ endpoint: session.place.endpoint, application: session.application }, before, now, pins, statement),

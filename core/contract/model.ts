@@ -153,6 +153,8 @@ export const sessionRow = z.object({
   /** From the server to the client. */
   bytesOut: count,
   migrations: count,
+  /** Times its server went away and it lived on. */
+  resurrections: count,
   /** The transfer under way; null when there is none. */
   transfer: z.object({ id: z.number().int(), phase: transferPhase, to: z.string() }).nullable(),
   /** Answers (ReadyForQuery) still expected. */

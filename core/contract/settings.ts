@@ -60,6 +60,16 @@ export const balancingSettings = z.strictObject({
 });
 export type BalancingSettings = z.infer<typeof balancingSettings>;
 
+/** Sessions in session mode whose server goes away while they are at a safe point. */
+export const resurrectionSettings = z.strictObject({
+  enabled: z.boolean().default(true),
+  /** A session is looked at once it has been idle for so long: what it has set can then be made anew. */
+  afterIdleSeconds: z.number().int().min(0).max(3_600).default(1),
+  /** How long sessions wait for their server before they are ended. */
+  withinSeconds: z.number().int().min(1).max(86_400).default(60),
+});
+export type ResurrectionSettings = z.infer<typeof resurrectionSettings>;
+
 /** See the head of this file. 0 as a limit or a time means: none. */
 export const settings = z.strictObject({
   tls: z
@@ -146,6 +156,7 @@ export const settings = z.strictObject({
     .prefault({}),
   /** Prometheus text at `/metrics`. The headless host has it on the port of its window; this is a port for the desktop app. */
   metrics: z.strictObject({ port: z.number().int().min(0).max(65_535).nullable().default(null) }).prefault({}),
+  resurrection: resurrectionSettings.prefault({}),
   migration: migrationSettings.prefault({}),
   balancing: balancingSettings.prefault({}),
 });
@@ -167,6 +178,7 @@ export const savedSettings = settings.omit({ authentication: true }).extend({
     })
     .prefault({}),
   migration: migrationSettings.optional(),
+  resurrection: resurrectionSettings.optional(),
   balancing: balancingSettings.optional(),
 });
 

@@ -196,10 +196,11 @@ function withPooling(now: Settings, line: Settings['pooling']['endpoints'][numbe
 
 function withUsers(request: CallParsed<'settings.save'>, now: Settings): Settings {
   const { users, admins } = now.authentication;
-  const { migration = now.migration, balancing = now.balancing } = request;
+  const { migration = now.migration, resurrection = now.resurrection, balancing = now.balancing } = request;
   return {
     ...request,
     migration,
+    resurrection,
     balancing,
     authentication: { ...request.authentication, users, admins: request.authentication.admins ?? admins },
   };

@@ -75,6 +75,13 @@ export class Pools {
     }
   }
 
+  /** Logs in once and out again, past all limits and whatever failed before: to see whether a server is back. Rejects with `DialFailure`. */
+  async probe(login: Login, signal: AbortSignal): Promise<void> {
+    const connection = await this.#dial(login, signal);
+    connection.end();
+    this.answered(login.backend.id);
+  }
+
   /** Gives a connection back. */
   release(connection: ServerConnection, how: Return): void {
     this.#owners.get(connection)?.release(connection, how);

@@ -138,6 +138,7 @@ export class Proxy {
     clearInterval(this.#sweeper ?? undefined);
     this.#listener.refuse();
     this.doors.refuse();
+    this.#options.leases.resurrection.stop();
     for (const session of this.sessions.values()) session.end('57P01', 'Switchyard is shutting down', 'Connect again once it runs.');
     await Promise.all([this.#listener.close(GRACE_MS), this.doors.close(GRACE_MS)]);
     this.#verifiers.close();
@@ -149,6 +150,7 @@ export class Proxy {
     const now = Date.now();
     this.#clock.sweep(times.login, limits.clients === 0 ? MOST_LOGINS : Math.max(LEAST_LOGINS, limits.clients), now);
     this.#deadlines.sweep(this.sessions.values(), times, now);
+    this.#options.leases.resurrection.sweep(this.sessions.values(), now);
   }
 
   #accept(socket: net.Socket, listenerEndpoint: string | null): void {
@@ -357,12 +359,13 @@ export class Proxy {
         this.#options.report(
           'warn',
           'server_lost',
-          `Session ${session.id} lost its server connection to ${session.backend}: ${end.message}.`,
+          `Session ${session.id} lost its server connection to ${session.backend}: ${end.lastWords?.message ?? end.message}.`,
           session.id,
         );
         // A server that said goodbye itself (57P01 on a restart, say) has been heard by the client already.
         // Nor can anything follow a message of which the client has only a part.
         if (session.forwarder.response.saidFatal || session.forwarder.response.inMessage) session.farewell();
+        else if (end.lastWords !== null) session.farewell(fatal('57P01', end.lastWords.message, end.lastWords.hint));
         else
           session.farewell(
             fatal(

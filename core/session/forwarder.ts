@@ -12,7 +12,7 @@ import { busyReason } from './busy.ts';
 import { Cancellation } from './cancellation.ts';
 import { Expected } from './expected-answers.ts';
 import type { SessionJournal } from './journal.ts';
-import type { ForwarderEnd, Lessee } from './lessee.ts';
+import type { Bereavement, ForwarderEnd, Lessee } from './lessee.ts';
 import { Link } from './link.ts';
 import { RequestProcessor } from './request-processor.ts';
 import { ResponseProcessor } from './response-processor.ts';
@@ -21,6 +21,8 @@ import { Salvage } from './salvage.ts';
 /** What the owner of a forwarder hears. */
 export interface ForwarderEvents {
   ended(end: ForwarderEnd): void;
+  /** The server connection is lost at a safe point. Who says that the session lives on has called `detach`. */
+  bereaved(): Bereavement;
 }
 
 /** Input held for a suspended session before its client is no longer read. */
@@ -130,7 +132,7 @@ export class Forwarder implements ServerOwner {
 
   /** DESIGN.md section 2: nothing outstanding, status `I`, not in COPY, no message partly forwarded. */
   get isSafe(): boolean {
-    if (this.#detached) return !this.hasInput;
+    if (this.#detached) return !this.hasInput && !this.isAway;
     const { expected, status } = this.link;
     // Asked for every answer: without the words of `unsafeReason`.
     if (expected.outstanding > 0 || status !== Status.Idle) return false;
@@ -160,7 +162,7 @@ export class Forwarder implements ServerOwner {
   }
 
   #busyReason(): string | null {
-    if (this.#server === null) return this.#detached && !this.hasInput ? null : 'waiting for a server connection';
+    if (this.#server === null) return this.#detached && !this.hasInput && !this.isAway ? null : 'waiting for a server connection';
     return busyReason(this.link, this.request.atBoundary && this.response.atBoundary);
   }
 
@@ -190,6 +192,11 @@ export class Forwarder implements ServerOwner {
   /** It has no server connection and needs none before its client's next message. */
   get isDetached(): boolean {
     return this.#detached;
+  }
+
+  /** It has lost its server connection and waits for another one that is made like it: what it has set is nowhere at the moment. */
+  get isAway(): boolean {
+    return this.#lessee?.isAway === true;
   }
 
   /** The client has sent something that waits. */
@@ -319,9 +326,21 @@ export class Forwarder implements ServerOwner {
     this.#end('closed', message);
   }
 
-  /** The server connection of a suspended session is gone and nothing replaces it. */
-  serverLost(reason: string): void {
-    this.#end('server_lost', reason);
+  /** The server connection of a suspended session is gone. False: the session is over; true: it lives on without one. */
+  serverLost(reason: string): boolean {
+    if (this.#ended) return false;
+    const { expected, status, streaming } = this.link;
+    const isRestful = !expected.isOwed && !expected.cycleOpen && !expected.copyIn && !expected.inDoubt && status === Status.Idle;
+    const isWhole = this.request.atBoundary && !this.response.inMessage && !this.response.saidFatal;
+    const outcome = isRestful && isWhole && !streaming && !this.#departing ? this.#events.bereaved() : null;
+    if (outcome === 'lives') return true;
+    const goodbye = this.response.takeGoodbye();
+    if (outcome === null && goodbye !== null) {
+      this.#client.write(goodbye);
+      this.response.saidFatal = true;
+    }
+    this.#end('server_lost', reason, outcome);
+    return false;
   }
 
   onServerData(chunk: Buffer): void {
@@ -331,6 +350,11 @@ export class Forwarder implements ServerOwner {
       this.#server?.destroy(`the server broke the protocol: ${error instanceof Error ? error.message : String(error)}`);
     }
     if (this.#ended) return;
+    if (this.response.goodbyeReason !== null) {
+      // Nothing comes behind it, and nobody must send anything before the end of the connection is noticed.
+      this.#server?.destroy(this.response.goodbyeReason);
+      return;
+    }
     if (this.#wantsNames) this.#checkNames();
     else if (this.request.isWaiting) this.#pump();
     if (this.link.expected.inDoubt) this.#probe();
@@ -345,7 +369,7 @@ export class Forwarder implements ServerOwner {
 
   onServerClosed(reason: string): void {
     if (this.#onServerLost !== null) this.#onServerLost(reason);
-    else this.#end('server_lost', reason);
+    else this.serverLost(reason);
   }
 
   /** Something comes from the client of a detached session: false when it is its goodbye, for which no server is needed. */
@@ -504,7 +528,7 @@ export class Forwarder implements ServerOwner {
     return true;
   }
 
-  #end(kind: ForwarderEnd['kind'], message: string): void {
+  #end(kind: ForwarderEnd['kind'], message: string, lastWords: ForwarderEnd['lastWords'] = null): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#salvage.end();
@@ -522,6 +546,6 @@ export class Forwarder implements ServerOwner {
     this.#onSafe = null;
     this.link.armed = false;
     this.link.suspended = true;
-    this.#events.ended({ kind, message, server, fit, busy, inTransaction });
+    this.#events.ended({ kind, message, server, fit, busy, inTransaction, lastWords });
   }
 }

@@ -4,21 +4,15 @@ import type { Settings } from '../contract/index.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { CarriedState } from '../state/carried.ts';
 import type { StatePin } from '../state/pins.ts';
-import type { Forwarder } from './forwarder.ts';
+import type { MortalSession } from './resurrection/absence.ts';
+import type { Resurrection } from './resurrection/resurrection.ts';
 import type { ServerStates } from './server-states.ts';
 import type { SharedStatements } from './statements/shared.ts';
 
 /** The session of a lease, as far as it concerns the lease. */
-export interface LeasedSession {
-  readonly id: number;
+export interface LeasedSession extends MortalSession {
   readonly identity: { readonly replication: boolean };
-  readonly place: { readonly endpoint: string; readonly login: Login };
-  readonly application: string;
-  readonly backend: string;
   readonly pool: string;
-  readonly forwarder: Forwarder;
-  assignments: number;
-  waitMs: number;
 }
 
 /** What leases have in common. */
@@ -28,6 +22,8 @@ export interface LeaseHost {
   readonly statements: SharedStatements;
   /** The applications that have asked for currval or lastval. */
   readonly sequenceReaders: Set<string>;
+  /** What becomes of sessions in session mode whose server goes away. */
+  readonly resurrection: Resurrection;
   /** What becomes of a transaction whose client is gone. */
   abandoned(): Settings['pooling']['abandoned'];
   /** The window's report of profile `observe`: what the session would have lost. */

@@ -12,9 +12,11 @@ import type { CarriedState } from '../state/carried.ts';
 import { Status } from '../wire/codes.ts';
 import { query } from '../wire/messages.ts';
 import { CarriedSession, type Rehearsal } from './carried-session.ts';
-import type { ForwarderEnd, Lessee } from './lessee.ts';
+import type { Bereavement, ForwarderEnd, Lessee } from './lessee.ts';
 import { leaseFailure } from './lease-failure.ts';
+import { lossWords } from './resurrection/words.ts';
 import type { LeasedSession, LeaseHost } from './lease-host.ts';
+import type { Absence } from './resurrection/absence.ts';
 
 /** How long a server may take for a ROLLBACK of the proxy's own. */
 const ROLLBACK_MS = 2_000;
@@ -33,6 +35,11 @@ export class Lease implements Lessee, Want {
   #isAborted = false;
   /** A server connection is being had for it. */
   #acquisition: AbortController | null = null;
+  /** It waits for a server connection that is made like the one it had. And how it is to be pooled from then on. */
+  #absence: Absence | null = null;
+  #nextPooling: { mode: PoolMode; profile: PoolProfile } | null = null;
+  /** The proxy itself talks to its server. */
+  #isTalking = false;
 
   constructor(session: LeasedSession, host: LeaseHost) {
     this.#session = session;
@@ -83,6 +90,10 @@ export class Lease implements Lessee, Want {
     const { forwarder, identity } = this.#session;
     if (identity.replication) return;
     forwarder.salvages = this.#host.abandoned() === 'rollback';
+    if (this.#absence !== null) {
+      this.#nextPooling = { mode, profile };
+      return;
+    }
     if (mode === this.#mode && profile === this.#carried.profile) return;
     this.#mode = mode;
     this.#carried.profile = profile;
@@ -106,7 +117,7 @@ export class Lease implements Lessee, Want {
   }
 
   wanted(): void {
-    if (this.#acquisition !== null) return;
+    if (this.#acquisition !== null || this.#absence !== null) return;
     const server = this.#host.pools.take(this);
     if (server !== null && !this.#isAborted && this.#isReady(server)) this.#attach(server);
     else void this.#acquire(server);
@@ -126,6 +137,7 @@ export class Lease implements Lessee, Want {
   /** The session is over: what it had goes back, in a state that others may meet. */
   ended({ server, fit, inTransaction }: Pick<ForwarderEnd, 'server' | 'fit' | 'inTransaction'>): void {
     this.unwanted();
+    this.#absence?.end();
     if (server === null) return;
     const { pools } = this.#host;
     if (this.#session.identity.replication) pools.release(server, 'close');
@@ -163,6 +175,7 @@ export class Lease implements Lessee, Want {
   async hold(signal: AbortSignal): Promise<void> {
     const { forwarder } = this.#session;
     this.#isHeld = true;
+    if (this.#absence !== null) await Promise.race([this.#absence.over, aborted(signal)]);
     if (!forwarder.isDetached || this.#acquisition !== null) return;
     const abort = new AbortController();
     this.#acquisition = abort;
@@ -184,6 +197,49 @@ export class Lease implements Lessee, Want {
   leave(former: ServerConnection): void {
     this.#host.states.wasReset(former, this.#session.forwarder.journal.customNames);
     this.#host.pools.release(former, former.isOpen && this.#carried.isResettable ? 'reset' : 'close');
+  }
+
+  get isAway(): boolean {
+    return this.#absence !== null;
+  }
+
+  /** Its server connection was lost at a safe point. */
+  bereaved(): Bereavement {
+    const { forwarder, identity, backend } = this.#session;
+    if (identity.replication || this.#isTalking) return null;
+    if (this.#mode === 'session') return this.#host.resurrection.bereaved(this.#session);
+    if (this.pins.length > 0) {
+      const losses = this.pins.map(({ code, reason }) => ({ code, what: `what pinned the session to it: ${reason}` }));
+      return this.#host.resurrection.enabled ? lossWords(backend, losses).words : null;
+    }
+    // A transfer may have it in its hands.
+    if (this.#isHeld || this.#carried.needsLook()) return null;
+    const dead = forwarder.detach();
+    if (dead !== null) this.#host.pools.release(dead, 'close');
+    this.#wake();
+    return 'lives';
+  }
+
+  /** Gives up its server connection until `returnTo`: whoever owns `absence` sees to it. */
+  leaveServer(absence: Absence): ServerConnection | null {
+    const { forwarder } = this.#session;
+    this.#absence = absence;
+    forwarder.lease(this);
+    const server = forwarder.detach();
+    if (forwarder.isEnded) absence.end();
+    return server;
+  }
+
+  /** It has a server connection again, with all that it had set. */
+  returnTo(server: ServerConnection): void {
+    const { forwarder } = this.#session;
+    this.#absence = null;
+    // Whose statement names are the server's, in session mode, asks for nothing more.
+    forwarder.lease(forwarder.link.names === null ? null : this);
+    forwarder.attach(server);
+    const next = this.#nextPooling;
+    this.#nextPooling = null;
+    if (next !== null) this.configure(next.mode, next.profile);
   }
 
   /** See `hold`. `moved`: it has another server connection now, of which nothing is known. */
@@ -241,16 +297,17 @@ export class Lease implements Lessee, Want {
     if (server === null) return false;
     let lost: string | null = null;
     forwarder.suspend({ onDeparture: () => {}, onServerLost: (reason) => (lost = reason) });
+    this.#isTalking = true;
     try {
       await talk(server);
     } catch (error) {
       lost ??= error instanceof Error ? error.message : String(error);
       server.destroy();
     }
-    if (forwarder.isEnded) return false;
-    if (lost === null && server.isOpen) return true;
-    forwarder.serverLost(lost ?? 'the connection was closed');
-    return false;
+    const isThere = !forwarder.isEnded && lost === null && server.isOpen;
+    if (!isThere) forwarder.serverLost(lost ?? 'the connection was closed');
+    this.#isTalking = false;
+    return isThere;
   }
 
   #isReady(server: ServerConnection): boolean {
@@ -358,6 +415,13 @@ export class Lease implements Lessee, Want {
       }
     }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    else signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 async function rollBack(server: ServerConnection): Promise<void> {

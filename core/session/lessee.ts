@@ -1,6 +1,15 @@
 /** How a forwarder ends, and who decides when it has a server connection. */
 import type { ServerConnection } from '../backend/server-connection.ts';
 
+/** What the client of a session hears that cannot go on without its server connection. */
+export interface LastWords {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What becomes of a session that has lost its server connection at a safe point; null: its server's own words are its last. */
+export type Bereavement = 'lives' | LastWords | null;
+
 /** How a forwarder ended. `server` is what it had, for its owner to release. */
 export interface ForwarderEnd {
   readonly kind: 'terminated' | 'client_lost' | 'server_lost' | 'violation' | 'closed';
@@ -12,10 +21,14 @@ export interface ForwarderEnd {
   readonly busy: boolean;
   /** Nothing runs any more, but a transaction is open. */
   readonly inTransaction: boolean;
+  /** What its client is to be told; null: what is usual. */
+  readonly lastWords: LastWords | null;
 }
 
 /** Who decides when a session has a server connection. */
 export interface Lessee {
+  /** It is without a server connection although it wants one: see `Forwarder.isAway`. */
+  readonly isAway: boolean;
   /** The session is at a safe point, and something may have happened since the last one. */
   boundary(): void;
   /** A detached session's client wants something; more than once while it waits. */

@@ -2,7 +2,8 @@
  * The response processor: server to client. Walks message headers in place and forwards whole runs in one write. Only messages
  * that a decision needs are looked into, and only those must be at hand whole.
  */
-import { HEADER_BYTES, isUnasked, Server } from '../wire/codes.ts';
+import { HEADER_BYTES, isUnasked, Server, Status } from '../wire/codes.ts';
+import { readErrorFields } from '../wire/errors.ts';
 import type { SessionJournal } from './journal.ts';
 import type { Link } from './link.ts';
 
@@ -28,6 +29,9 @@ export class ResponseProcessor {
   readonly clientPid: number;
   /** The last error the server sent was FATAL or worse: its goodbye. */
   saidFatal = false;
+  /** Why the server ends the connection, when it said so at a safe point: kept from the client, who may not need to know. */
+  goodbyeReason: string | null = null;
+  #goodbye: Buffer | null = null;
   readonly #link: Link;
   readonly #journal: SessionJournal;
   readonly #sink: ResponseSink;
@@ -53,10 +57,19 @@ export class ResponseProcessor {
     return this.#bodyLeft > 0;
   }
 
+  /** The message that was kept from the client, if it is an error. */
+  takeGoodbye(): Buffer | null {
+    const goodbye = this.#goodbye;
+    this.#goodbye = null;
+    return goodbye;
+  }
+
   /** Another server speaks from here on: what the old one has said of a message and not to its end is forgotten. */
   changeServer(pid: number): void {
     this.#serverPid = pid;
     this.#partial = null;
+    this.goodbyeReason = null;
+    this.#goodbye = null;
   }
 
   /** Takes bytes from the server. */
@@ -182,7 +195,7 @@ export class ResponseProcessor {
         if (next <= end && chunk.readInt32BE(at + HEADER_BYTES) === this.#serverPid) chunk.writeInt32BE(this.clientPid, at + HEADER_BYTES);
         return false;
       case Server.NoticeResponse:
-        return next <= end && expected.isParsingOwn;
+        return next <= end && (expected.isParsingOwn || this.#isGoodbye(type, chunk, at, next));
       case Server.CopyInResponse:
         expected.copyInStarted();
         this.#sink.copyInStarted();
@@ -193,7 +206,7 @@ export class ResponseProcessor {
       case Server.ErrorResponse:
         // The server of a suspended session has nothing to answer: this is its goodbye. Whether the client is to hear it is up
         // to the transfer, which may yet save the session.
-        if (this.#link.suspended) return true;
+        if (this.#link.suspended || (next <= end && this.#isGoodbye(type, chunk, at, next))) return true;
         expected.failed();
         if (expected.takeUnnamedSkipped() && names === null) this.#journal.unnamedUncertain = true;
         this.saidFatal = saysFatal(chunk.subarray(at + HEADER_BYTES, Math.min(next, end)));
@@ -203,7 +216,25 @@ export class ResponseProcessor {
         return false;
     }
   }
+
+  /** Nobody has asked anything, and the server says that it ends: kept back until it is known whether the session outlives it. */
+  #isGoodbye(type: number, chunk: Buffer, at: number, next: number): boolean {
+    const { expected, status, streaming } = this.#link;
+    if (expected.isOwed || expected.cycleOpen || expected.inDoubt || status !== Status.Idle || streaming) return false;
+    const body = chunk.subarray(at + HEADER_BYTES, next);
+    const isError = type === Server.ErrorResponse;
+    if (!GOODBYES.some((code) => body.includes(code)) || (isError && !saysFatal(body))) return false;
+    this.goodbyeReason = readErrorFields(body).message;
+    this.#goodbye = isError ? Buffer.from(chunk.subarray(at, next)) : null;
+    return true;
+  }
 }
+
+/**
+ * What a shutdown, pg_terminate_backend and a crash elsewhere say; an immediate shutdown as a mere warning. All others (57P05, the end of
+ * a session that was idle for too long) mean this session, and no other in its place.
+ */
+const GOODBYES = ['\0C57P01\0', '\0C57P02\0'];
 
 /** What is of interest only where the client's statements go by other names. */
 function namesNeedWhole(type: number): boolean {

@@ -12,6 +12,7 @@ import type { ForwarderEnd } from './lessee.ts';
 import { SessionJournal } from './journal.ts';
 import type { LeaseHost } from './lease-host.ts';
 import { Lease } from './lease.ts';
+import type { Snapshot } from './resurrection/snapshot.ts';
 
 /** What a client asked for and how that was understood. Holds a secret: rows are made field by field, never from this. */
 export interface SessionIdentity {
@@ -63,6 +64,10 @@ export class Session {
   readonly cancelPid: number;
   place: SessionPlace;
   migrations = 0;
+  /** How often its server went away and it lived on. */
+  resurrections = 0;
+  /** What it had set when it was last looked at, in session mode. */
+  snapshot: Snapshot | null = null;
   transfer: SessionTransfer | null = null;
   /** How often it was given a server connection, and how long it waited for one, in milliseconds. */
   assignments = 0;
@@ -87,6 +92,7 @@ export class Session {
     this.#socket = socket;
     this.forwarder = new Forwarder(socket, cancelPid, new SessionJournal(customNamesIn(identity.startup)), {
       ended: (end) => onEnd(this, end),
+      bereaved: () => this.lease.bereaved(),
     });
     this.lease = new Lease(this, leases);
   }
@@ -192,6 +198,7 @@ export class Session {
       bytesIn: link.bytesIn,
       bytesOut: link.bytesOut,
       migrations: this.migrations,
+      resurrections: this.resurrections,
       transfer: this.transfer === null ? null : { id: this.transfer.id, phase: this.transfer.phase, to: this.transfer.to },
       outstanding: link.expected.outstanding,
       lastRequest: link.requestAt === 0 ? null : { type: String.fromCharCode(link.requestType), at: link.requestAt },

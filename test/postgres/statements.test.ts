@@ -67,6 +67,7 @@ async function join(shared: SharedStatements): Promise<Member> {
   const journal = new SessionJournal([]);
   let ending = '';
   const forwarder = new Forwarder(socket, 1, journal, {
+    bereaved: () => null,
     ended: ({ message: reason }) => {
       ending = reason;
       socket.destroy();

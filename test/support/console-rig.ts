@@ -71,6 +71,7 @@ export function sessionRow(id: number, endpoint: string): SessionRow {
     bytesIn: 10,
     bytesOut: 20,
     migrations: 1,
+    resurrections: 0,
     transfer: null,
     outstanding: 0,
     lastRequest: null,

@@ -33,6 +33,7 @@ export async function startRig(url: string, database = 'postgres'): Promise<Rig>
   let onEnd: (end: ForwarderEnd) => void = () => undefined;
   const ended = new Promise<ForwarderEnd>((resolve) => (onEnd = resolve));
   const forwarder = new Forwarder(socket, 1, new SessionJournal([]), {
+    bereaved: () => null,
     ended: (end) => {
       socket.end();
       onEnd(end);

@@ -40,6 +40,7 @@ const session: SessionRow = {
   bytesIn: 0,
   bytesOut: 0,
   migrations: 0,
+  resurrections: 0,
   transfer: null,
   outstanding: 0,
   lastRequest: null,

@@ -35,6 +35,7 @@ function session(id: number, change: Partial<SessionRow> = {}): SessionRow {
     bytesIn: 0,
     bytesOut: 0,
     migrations: 0,
+    resurrections: 0,
     transfer: null,
     outstanding: 0,
     lastRequest: null,

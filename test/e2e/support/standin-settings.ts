@@ -39,8 +39,12 @@ export function standinSettings(): { handlers: SettingsHandlers; view: () => Set
       if (request.tls.certificate.kind === 'files' && request.tls.certificate.certificate.includes('missing')) {
         throw new CallError('bad_certificate', `${request.tls.certificate.certificate} cannot be read.`, 'Is the path right?');
       }
-      const { migration = view.settings.migration, balancing = view.settings.balancing } = request;
-      return change({ ...request, migration, balancing, authentication: { ...request.authentication, users: users() } });
+      const {
+        migration = view.settings.migration,
+        resurrection = view.settings.resurrection,
+        balancing = view.settings.balancing,
+      } = request;
+      return change({ ...request, migration, resurrection, balancing, authentication: { ...request.authentication, users: users() } });
     },
     'users.save': ({ name }) => withUsers([...users().filter((user) => user.name !== name), { name }]),
     'users.remove': ({ name }) => {

@@ -183,6 +183,7 @@ export class World {
       bytesIn: Math.floor(this.#random() * 9e6),
       bytesOut: Math.floor(this.#random() * 9e8),
       migrations: id % 4,
+      resurrections: 0,
       transfer: null,
       outstanding: state === 'active' ? 1 : 0,
       lastRequest: { type: 'S', at: 812 },
