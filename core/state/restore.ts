@@ -12,11 +12,22 @@ import { prepareText } from './prepare-text.ts';
 import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray } from './queries.ts';
 import type { SessionStateCapture } from './state.ts';
 
+/** What of a session the target did not take over, and its SQLSTATE. */
+export interface RestoreObstacle {
+  readonly kind: 'setting' | 'role' | 'statement' | 'other';
+  /** Of the setting, role or statement (the unnamed one is `''`). */
+  readonly name: string;
+  readonly sqlState: string;
+}
+
 /** A step of the restore failed on the target: the message names the object and what the server said. */
 export class RestoreFailure extends Error {
-  constructor(message: string) {
+  /** Null: it failed without the server's help. */
+  readonly obstacle: RestoreObstacle | null;
+  constructor(message: string, obstacle: RestoreObstacle | null = null) {
     super(message);
     this.name = 'RestoreFailure';
+    this.obstacle = obstacle;
   }
 }
 
@@ -34,8 +45,9 @@ interface Group {
   /** What it does, for a failure: `setting …`, `prepared statement "x"`. */
   readonly label: string;
   readonly frames: readonly Buffer[];
-  /** For a group of Parses: the statements in order, so that the failing one can be named. */
-  readonly names?: readonly string[];
+  readonly kind: RestoreObstacle['kind'];
+  /** What it sets or prepares; for a group of Parses in their order, so that the failing one can be named. */
+  readonly names: readonly string[];
 }
 
 /** Settings that are not restored as such: they belong to the transaction, or have their own step. */
@@ -74,26 +86,33 @@ export async function restore(target: ServerConnection, input: RestoreInput, dea
 function check(group: Group, answer: readonly Message[]): void {
   const error = answer.find((message) => message.type === Server.ErrorResponse);
   if (error === undefined) return;
-  const fields = readErrorFields(error.body);
-  const done = answer.filter((message) => message.type === Server.ParseComplete).length;
-  const label = group.names === undefined ? group.label : `prepared statement "${group.names[done] ?? '?'}"`;
-  throw new RestoreFailure(`the target cannot take over ${label}: ${fields.message} (${fields.sqlState})`);
+  const { message, sqlState } = readErrorFields(error.body);
+  const { kind, names } = group;
+  const done = answer.filter(({ type }) => type === Server.ParseComplete).length;
+  const name = (kind === 'setting' ? names.find((each) => message.includes(`"${each}"`)) : names[names.length > 1 ? done : 0]) ?? '';
+  const label = kind === 'statement' && name !== '' ? `prepared statement "${name}"` : group.label;
+  throw new RestoreFailure(`the target cannot take over ${label}: ${message} (${sqlState})`, { kind, name, sqlState });
 }
 
 function restoreGroups({ state, unnamedParse, baseline, targetEncoding }: RestoreInput): Group[] {
   const encoding = state.textEncoding;
-  const run = (label: string, sql: string, parameters: readonly string[] = []): Group => ({
+  const run = (label: string, sql: string, kind: Group['kind'], names: readonly string[], parameters: readonly string[] = []): Group => ({
     label,
+    kind,
+    names,
     frames: [parse('', sql, [], encoding), bind('', '', parameters, { encoding }), execute('')],
   });
   const set = (label: string, entries: readonly (readonly [string, string])[]): Group[] =>
     entries.length === 0
       ? []
       : [
-          run(`${label} ${entries.map(([name]) => name).join(', ')}`, SET_SETTINGS, [
-            textArray(entries.map(([name]) => name)),
-            textArray(entries.map(([, value]) => value)),
-          ]),
+          run(
+            `${label} ${entries.map(([name]) => name).join(', ')}`,
+            SET_SETTINGS,
+            'setting',
+            entries.map(([name]) => name),
+            [textArray(entries.map(([name]) => name)), textArray(entries.map(([, value]) => value))],
+          ),
         ];
   const settings = settingsToCarry(state, baseline);
   // Texts travel in the database's own terms; the client's encoding comes back right before its own frame.
@@ -111,19 +130,27 @@ function restoreGroups({ state, unnamedParse, baseline, targetEncoding }: Restor
     ),
     state.sessionUser === baseline.sessionUser
       ? []
-      : [run('session authorization', `SET SESSION AUTHORIZATION ${quoteIdentifier(state.sessionUser)}`)],
+      : [run('session authorization', `SET SESSION AUTHORIZATION ${quoteIdentifier(state.sessionUser)}`, 'role', [state.sessionUser])],
     state.role === baseline.role
       ? []
-      : [run(`role ${state.role}`, state.role === 'none' ? 'SET ROLE NONE' : `SET ROLE ${quoteIdentifier(state.role)}`)],
+      : [
+          run(`role ${state.role}`, state.role === 'none' ? 'SET ROLE NONE' : `SET ROLE ${quoteIdentifier(state.role)}`, 'role', [
+            state.role,
+          ]),
+        ],
     statementGroups(state),
-    state.channels.map((channel) => run(`LISTEN ${quoteIdentifier(channel)}`, `LISTEN ${quoteIdentifier(channel)}`)),
+    state.channels.map((channel) => run(`LISTEN ${quoteIdentifier(channel)}`, `LISTEN ${quoteIdentifier(channel)}`, 'other', [])),
     set(
       'setting',
       settings.filter(([name]) => LATE.has(name)),
     ),
     encodingAtEnd === neutral ? [] : set('setting', [['client_encoding', encodingAtEnd]]),
-    unnamedParse === null ? [] : [{ label: 'the unnamed prepared statement', frames: [unnamedParse] }],
+    unnamedParse === null ? [] : [unnamed(unnamedParse)],
   ].flat();
+}
+
+function unnamed(frame: Buffer): Group {
+  return { label: 'the unnamed prepared statement', kind: 'statement', names: [''], frames: [frame] };
 }
 
 /** What was set in the session, plus what its old server's defaults gave it and the target's would not. */
@@ -137,7 +164,8 @@ export function settingsToCarry(state: SessionStateCapture, baseline: SessionSta
   }
   for (const [name, value] of state.guarded) {
     const there = baseline.guarded.get(name);
-    if (there !== undefined && there !== value) carried.push([name, value]);
+    // What the target does not know it refuses; a timeout that is off needs not be known.
+    if (there === undefined ? value !== '0' : there !== value) carried.push([name, value]);
   }
   return carried;
 }
@@ -149,6 +177,7 @@ function statementGroups(state: SessionStateCapture): Group[] {
     const batch = byProtocol.slice(i, i + PARSES_PER_SYNC);
     groups.push({
       label: 'prepared statements',
+      kind: 'statement',
       names: batch.map((statement) => statement.name),
       frames: batch.map((statement) => parse(statement.name, statement.text ?? '', statement.parameterTypes, state.textEncoding)),
     });
@@ -160,6 +189,8 @@ function statementGroups(state: SessionStateCapture): Group[] {
     if (sql === null) throw new RestoreFailure(`the text of prepared statement "${statement.name}" cannot be told from its neighbours`);
     groups.push({
       label: `prepared statement "${statement.name}"`,
+      kind: 'statement',
+      names: [statement.name],
       frames: [parse('', sql, [], state.textEncoding), bind('', ''), execute('')],
     });
   }
