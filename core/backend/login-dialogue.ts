@@ -184,6 +184,7 @@ export class LoginDialogue {
       pid: this.#pid,
       secret: this.#secret,
       parameters: this.#parameters,
+      openedFor: this.#extras.remoteAddress,
       rest: this.#reader.takeRest(),
     });
   }

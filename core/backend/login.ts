@@ -13,6 +13,8 @@ export interface Login {
   readonly credential: Credential;
   /** Further startup parameters (application_name, options, …), without user and database. */
   readonly startup: ReadonlyMap<string, string>;
+  /** `address:port` of the client that it is for: told to servers that want to know (CockroachDB). No part of its identity. */
+  readonly clientAddress?: string | null;
 }
 
 /** A login asks for it several times, and never changes it. */
@@ -43,6 +45,7 @@ export function loginFor(
   database: string,
   startup: ReadonlyMap<string, string>,
   captured: Credential = NO_CREDENTIAL,
+  clientAddress: string | null = null,
 ): Login {
   return {
     backend: { id: backendId(spec), connect: dialAddress(spec) },
@@ -51,6 +54,7 @@ export function loginFor(
     role: spec.user === '' ? user : spec.user,
     credential: credentialAt(spec, user, captured),
     startup,
+    clientAddress,
   };
 }
 

@@ -101,6 +101,8 @@ export class ServerConnection {
   readonly startupKey: string;
   /** The server's own process id and secret; never shown to a client. */
   readonly pid: number;
+  /** `address:port` of the client whom its server was told of; null: of none, so that it can serve any. */
+  readonly openedFor: string | null;
   /** Last reported value of every ParameterStatus. */
   readonly parameters: Map<string, string>;
   #parameterText: string | null = null;
@@ -131,6 +133,7 @@ export class ServerConnection {
       parameters: Map<string, string>;
       /** What the server said behind its ReadyForQuery. */
       rest: Buffer;
+      openedFor?: string | undefined;
     },
   ) {
     this.#socket = socket;
@@ -142,6 +145,7 @@ export class ServerConnection {
     this.startupKey = login.startupKey;
     this.pid = login.pid;
     this.#secret = login.secret;
+    this.openedFor = login.openedFor ?? null;
     this.parameters = login.parameters;
     if (login.rest.length > 0) this.#unheard.push(login.rest);
     socket.on('data', (chunk: Buffer) => {

@@ -42,6 +42,11 @@ export class Member implements ServerOwner {
     return this.state === 'resetting' || this.state === 'checking' || this.state === 'cancelling';
   }
 
+  /** It is not used again once it is given back: it is to be replaced, too old, or its server was told of a client who is leaving it. */
+  isOver(lifetime: number, now: number): boolean {
+    return this.condemned || this.connection.openedFor !== null || this.isOld(lifetime, now);
+  }
+
   /** It has lived for as long as it may, in seconds; 0: for ever. */
   isOld(lifetime: number, now: number): boolean {
     return lifetime > 0 && now - this.connection.openedAt >= lifetime * 1000 * this.#lifePart;

@@ -14,12 +14,13 @@ import type { PoolHooks } from './hooks.ts';
 import { keyOf } from './key.ts';
 import { Logins, type Dialling } from './logins.ts';
 import { Member, type MemberState } from './member.ts';
+import { reservation, type Reservation } from './reservation.ts';
 import { Room } from './room.ts';
 import type { Share, Sharer } from './share.ts';
 import { Stock } from './stock.ts';
 import { lossEntry, Upkeep } from './upkeep.ts';
 import { Waiters, type Waiter } from './waiters.ts';
-import type { Return, Want } from './want.ts';
+import { fits, type Return, type Want } from './want.ts';
 
 export { PoolExhausted } from './exhausted.ts';
 
@@ -149,6 +150,27 @@ export class Pool implements Sharer {
     return await waited;
   }
 
+  /** Keeps room for a connection that is logged in elsewhere, `endpoint` being whose; null: there is none. */
+  reserve(login: Login, endpoint: string): Reservation | null {
+    if (this.#closed || !this.#makeRoom(Date.now(), true)) return null;
+    this.#room.reserved++;
+    return reservation({
+      adopt: (connection) => {
+        this.#room.reserved--;
+        this.opened++;
+        this.assignments++;
+        const member = new Member(connection, keyOf(login), endpoint, (lost, reason) => this.#lose(lost, reason));
+        member.isUsed = true;
+        this.stock.add(member);
+        this.stock.enter(member, 'active');
+      },
+      cancel: () => {
+        this.#room.reserved--;
+        this.#afterLoss();
+      },
+    });
+  }
+
   /** Takes back a connection; see `Return`. */
   release(connection: ServerConnection, how: Return): void {
     const member = this.stock.get(connection);
@@ -157,7 +179,7 @@ export class Pool implements Sharer {
     if (how === 'close' || !connection.isOpen) {
       this.#forget(member).destroy();
       this.#afterLoss();
-    } else if (this.#closed || member.condemned || member.isOld(this.#settings.lifetime, Date.now()) || this.#room.isExceeded) {
+    } else if (this.#closed || member.isOver(this.#settings.lifetime, Date.now()) || this.#room.isExceeded) {
       this.#forget(member).end();
       this.#afterLoss();
     } else this.#upkeep.returned(member, how);
@@ -303,7 +325,7 @@ export class Pool implements Sharer {
   }
 
   #next({ key, connection }: Member): Waiter | undefined {
-    return this.#waiters.first((waiter) => waiter.key === key && this.#isServed(waiter) && waiter.want.suits(connection) !== null);
+    return this.#waiters.first((waiter) => waiter.key === key && this.#isServed(waiter) && fits(waiter.want, connection) !== null);
   }
 
   /** There is no room for more, and somebody else has been waiting for too long to be overtaken by `next`. */
@@ -315,19 +337,25 @@ export class Pool implements Sharer {
   }
 
   #dialFor({ want, key }: Waiter, now: number, mayEvict: boolean): boolean {
-    if (!this.#room.mayGrow(now) || (this.#logins.retryAt(key) > now && this.#isAlive(key))) return false;
-    if (this.#room.isFull(now)) {
-      if (!mayEvict) return false;
-      this.evictOldest(this.key);
-    }
-    if (this.#share.reached !== null && !(mayEvict && this.#share.evictOldest(this.key))) return false;
+    if (!this.#room.mayGrow(now) || (this.#logins.retryAt(key) > now && this.#isAlive(key)) || !this.#makeRoom(now, mayEvict)) return false;
     this.#logins.begin(want.login, key, want.endpoint);
     return true;
   }
 
+  /** There is room for one more, perhaps because an idle one was closed for it. */
+  #makeRoom(now: number, mayEvict: boolean): boolean {
+    if (this.#room.isFull(now)) {
+      if (!mayEvict || this.stock.oldestIdle === undefined) return false;
+      this.evictOldest(this.key);
+    }
+    return this.#share.reached === null || (mayEvict && this.#share.evictOldest(this.key));
+  }
+
   #fill(login: Login, now: number): void {
     const key = keyOf(login);
-    while (this.#room.isBelowLeast(now) && this.#logins.retryAt(key) <= now) this.#logins.begin(login, key, '');
+    // For nobody in particular, whoever's login it is.
+    const forAnyone: Login = { ...login, clientAddress: null };
+    while (this.#room.isBelowLeast(now) && this.#logins.retryAt(key) <= now) this.#logins.begin(forAnyone, key, '');
   }
 
   #opened({ key, endpoint, condemned }: Dialling, connection: ServerConnection): void {

@@ -1,4 +1,5 @@
 /** All pools, keyed by backend, database and role. */
+import { AddressedBackends } from '../backend/addressed-backends.ts';
 import { DialFailure, dial, type Login } from '../backend/dial.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
@@ -6,6 +7,7 @@ import { settings as settingsSchema, type PoolMode, type PoolRow, type Settings 
 import { isServers } from './failures.ts';
 import { Gate } from './gate.ts';
 import { Pool } from './pool.ts';
+import type { Reservation } from './reservation.ts';
 import { Share } from './share.ts';
 import type { Return, Want } from './want.ts';
 
@@ -38,6 +40,7 @@ export class Pools {
   readonly #byLogin = new WeakMap<Login, Pool>();
   readonly #owners = new WeakMap<ServerConnection, Pool>();
   readonly #shares = new Map<string, Share>();
+  readonly #addressed = new AddressedBackends();
   readonly #options: PoolsOptions;
   readonly #settings: () => Settings['pooling'];
   readonly #sweeper: NodeJS.Timeout;
@@ -80,6 +83,25 @@ export class Pools {
     const connection = await this.#dial(login, signal);
     connection.end();
     this.answered(login.backend.id);
+  }
+
+  /** Keeps room for a connection that is logged in elsewhere; null: there is none. */
+  reserve(want: Want): Reservation | null {
+    const pool = this.#pool(want);
+    const room = pool.reserve(want.login, want.endpoint);
+    if (room === null) return null;
+    return {
+      adopt: (connection) => {
+        room.adopt(connection);
+        this.#loggedIn(connection, pool);
+      },
+      cancel: () => room.cancel(),
+    };
+  }
+
+  /** What a server is told of the client that a login is for; undefined: nothing. */
+  tells(login: Login): string | undefined {
+    return this.#addressed.tells(login);
   }
 
   /** Gives a connection back. */
@@ -197,16 +219,20 @@ export class Pools {
   async #dial(login: Login, signal: AbortSignal): Promise<ServerConnection> {
     const { id } = login.backend;
     try {
-      const connection = await dial(login, { signal, passwordFile: this.#options.passwordFile ?? null });
-      if (this.#options.keepalive !== undefined) connection.keepAlive(this.#options.keepalive());
-      const pool = this.#pools.get(`${id}/${login.database}/${login.role}`);
-      if (pool !== undefined) this.#owners.set(connection, pool);
-      this.#options.onDial(id, null, connection.parameters.get('server_version') ?? null);
+      const options = { signal, passwordFile: this.#options.passwordFile ?? null };
+      const connection = await this.#addressed.dial(login, (remoteAddress) => dial(login, { ...options, remoteAddress }));
+      this.#loggedIn(connection, this.#pools.get(`${id}/${login.database}/${login.role}`));
       return connection;
     } catch (error) {
       if (error instanceof DialFailure && error.kind !== 'aborted') this.#options.onDial(id, error, null);
       throw error;
     }
+  }
+
+  #loggedIn(connection: ServerConnection, pool: Pool | undefined): void {
+    if (this.#options.keepalive !== undefined) connection.keepAlive(this.#options.keepalive());
+    if (pool !== undefined) this.#owners.set(connection, pool);
+    this.#options.onDial(connection.backend.id, null, connection.parameters.get('server_version') ?? null);
   }
 
   /** Transaction mode, if any of its endpoints is in that. */

@@ -16,6 +16,8 @@ export interface RoomContext {
 
 /** See the head of this file. */
 export class Room {
+  /** Kept for connections that are logged in elsewhere. */
+  reserved = 0;
   readonly #context: RoomContext;
 
   constructor(context: RoomContext) {
@@ -24,7 +26,7 @@ export class Room {
 
   /** Open or being opened. */
   get used(): number {
-    return this.#context.stock.size + this.#context.logins.size;
+    return this.#context.stock.size + this.#context.logins.size + this.reserved;
   }
 
   /** The pool itself has as many as it may; the reserve is for those who have waited for long. */

@@ -1,7 +1,7 @@
 /** The open connections of a pool: which state each is in, and which of the idle ones suits whom. */
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { Member, MemberState } from './member.ts';
-import type { Want } from './want.ts';
+import { fits, type Want } from './want.ts';
 
 /** See the head of this file. */
 export class Stock {
@@ -63,7 +63,7 @@ export class Stock {
       const member = this.#idle[i];
       if (member === undefined || member.since < staleBefore) break;
       if (member.key !== key || (member.kept && want.clean)) continue;
-      const cost = want.suits(member.connection);
+      const cost = fits(want, member.connection);
       if (cost === null || cost >= least) continue;
       best = member;
       least = cost;
@@ -73,7 +73,7 @@ export class Stock {
 
   /** The idle connection used last that would suit once it is checked or reset. */
   candidate(want: Want, key: string): Member | undefined {
-    return this.#idle.findLast((member) => member.key === key && want.suits(member.connection) !== null);
+    return this.#idle.findLast((member) => member.key === key && fits(want, member.connection) !== null);
   }
 
   has(key: string): boolean {

@@ -18,6 +18,12 @@ export interface Want {
   onLongWait?(): void;
 }
 
+/** `Want.suits`, but nobody gets a connection whose server was told of another client. */
+export function fits(want: Want, connection: ServerConnection): number | null {
+  const { openedFor } = connection;
+  return openedFor !== null && openedFor !== want.login.clientAddress ? null : want.suits(connection);
+}
+
 /**
  * How a connection is given back. `reset`: at a safe point, DISCARD ALL first; `keep`: at a safe point, with the state it has;
  * `close`: nothing is known about it.

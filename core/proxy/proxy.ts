@@ -13,6 +13,7 @@ import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/lessee.ts';
 import type { LeaseHost } from '../session/lease-host.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
+import { modeAt } from '../session/mode-at.ts';
 import { topOf, type ClientTls } from '../tls/client-tls.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData } from '../wire/messages.ts';
@@ -26,6 +27,7 @@ import { addressOf, ClientGone, ClientRefusal, type Incoming } from './incoming.
 import { Listener, type ListenAt } from './listener.ts';
 import { LoginClock, type LoginInProgress } from './login-clock.ts';
 import { redirected, route } from './routing.ts';
+import { clientAddressOf, refuseToken } from './reserved.ts';
 import { Verifiers } from './verifiers.ts';
 import { Welcomes } from './welcomes.ts';
 
@@ -59,6 +61,7 @@ export interface ProxyOptions {
   report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
   /** A session is about to be forgotten. */
   onEnded(session: Session, end: ForwarderEnd): void;
+const NOTHING: ReadonlyMap<string, string> = new Map();
 }
 
 /** How often deadlines are looked at. */
@@ -91,6 +94,8 @@ export class Proxy {
   readonly #welcomes = new Welcomes();
   readonly #verifiers: Verifiers;
   readonly #deadlines: Deadlines;
+  /** Endpoints whose servers do not allow the mode that they ask for, as far as that was said. */
+  readonly #limited = new Set<string>();
   #sweeper: NodeJS.Timeout | null = null;
   #nextSession = 1;
   #stopping = false;
@@ -119,10 +124,9 @@ export class Proxy {
 
   /** The settings of pooling changed: sessions that are there follow at their next safe point. */
   applyPooling(): void {
-    for (const session of this.sessions.values()) {
-      const { mode, profile } = this.#options.pooling(session.place.endpoint);
-      session.lease.configure(mode, profile);
-    }
+    // Those that are still connecting ask for themselves once they know their server.
+    for (const session of this.sessions.values())
+      if (session.server !== null || session.forwarder.isDetached) this.#pool(session, session.server?.parameters ?? NOTHING);
   }
 
   /** Starts to listen. Rejects when no port can be bound. */
@@ -208,6 +212,7 @@ export class Proxy {
       const place = isConsole ? null : this.#placeFor(incoming);
       const client = await authenticate(incoming, {
         method: this.#options.settings().authentication.method,
+      refuseToken(parameters);
         verifiers: this.#verifiers,
         certificateHash: tls.certificateHash,
         mockSecret: () => this.#options.mockSecret(),
@@ -257,7 +262,7 @@ export class Proxy {
     if (closed !== null) throw new ClientRefusal('57P03', closed.message, closed.hint);
     place.assign(routed.spec.id, user);
     const key = this.#keys.issue(incoming.minor);
-    const login = loginFor(routed.spec, user, routed.database, routed.startup, credential);
+    const login = loginFor(routed.spec, user, routed.database, routed.startup, credential, clientAddressOf(socket));
     const identity: SessionIdentity = {
       application: routed.startup.get('application_name') ?? '',
       user,
@@ -296,9 +301,7 @@ export class Proxy {
       session.send(Buffer.concat(hello()));
       isTold = true;
     });
-    const { mode, profile } = this.#options.pooling(routed.spec.id);
-    session.lease.configure(mode, profile);
-    const known = session.lease.mode === 'transaction' ? this.#welcomes.get(login) : null;
+    const known = this.#options.pooling(routed.spec.id).mode === 'transaction' && !identity.replication ? this.#welcomes.get(login) : null;
     try {
       if (known !== null) {
         session.send(Buffer.concat([...hello(), greeting(known)]));
@@ -312,6 +315,7 @@ export class Proxy {
         return;
       }
       if (session.lease.mode === 'transaction') this.#welcomes.learn(login, server.parameters);
+        this.#pool(session, known);
       session.send(Buffer.concat([...(isTold ? [] : hello()), greeting(server.parameters)]));
       session.forwarder.start(server);
     } catch (error) {
@@ -323,6 +327,7 @@ export class Proxy {
       clearImmediate(toldMeanwhile);
     }
   }
+      this.#pool(session, server.parameters);
 
   #refuse(session: Session, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
@@ -337,6 +342,21 @@ export class Proxy {
   }
 
   #ended(session: Session, end: ForwarderEnd): void {
+  /** Pools a session as its endpoint says, and its server (`parameters`) allows. */
+  #pool(session: Session, parameters: ReadonlyMap<string, string>): void {
+    const { endpoint } = session.place;
+    const { mode, profile } = this.#options.pooling(endpoint);
+    const possible = modeAt(mode, parameters);
+    session.lease.configure(possible, profile);
+    if (possible === mode || this.#limited.has(endpoint)) return;
+    this.#limited.add(endpoint);
+    this.#options.report(
+      'warn',
+      'session_mode_only',
+      `Endpoint ${endpoint} asks for transaction mode, and its server is CockroachDB: its sessions keep their server connections, as in session mode.`,
+    );
+  }
+
     this.sessions.delete(session.id);
     this.#options.onEnded(session, end);
     this.#keys.revoke(session.cancelPid);

@@ -1,4 +1,5 @@
 /** Finds out from what a client says which endpoint and database it wants (pooling.md 1.3, cockroach-migration.md 7). */
+import { withoutReserved } from '../backend/reserved-parameters.ts';
 import type { SessionRow } from '../contract/index.ts';
 import { databaseAt } from '../backend/login.ts';
 import type { EndpointMap, EndpointSpec } from '../endpoints/map.ts';
@@ -68,7 +69,7 @@ function byWeight(a: Naming, b: Naming): number {
 }
 
 function forwarded(parameters: ReadonlyMap<string, string>, options: string): ReadonlyMap<string, string> {
-  const startup = new Map(parameters);
+  const startup = new Map(withoutReserved(parameters));
   startup.delete('user');
   startup.delete('database');
   for (const name of parameters.keys()) if (name.startsWith('_pq_.')) startup.delete(name);
