@@ -64,6 +64,8 @@ export interface ServerOwner {
   onServerDrain(): void;
   /** The connection is gone; called once. */
   onServerClosed(reason: string): void;
+  /** Gives up what it has kept of what the server said: whoever hears the server next, another owner or an exchange, hears that first. */
+  leaves?(): Buffer;
 }
 
 /** Parameter texts in use: few, as servers of one kind say the same; one string each, so that equal ones are found so at once. */
@@ -99,10 +101,10 @@ export class ServerConnection {
   readonly role: string;
   /** Identity of the startup parameters it was opened with: what RESET returns to. */
   readonly startupKey: string;
-  /** The server's own process id and secret; never shown to a client. */
-  readonly pid: number;
   /** `address:port` of the client whom its server was told of; null: of none, so that it can serve any. */
   readonly openedFor: string | null;
+  /** The server's own process id and secret; never shown to a client. */
+  readonly pid: number;
   /** Last reported value of every ParameterStatus. */
   readonly parameters: Map<string, string>;
   #parameterText: string | null = null;
@@ -131,9 +133,9 @@ export class ServerConnection {
       pid: number;
       secret: Buffer;
       parameters: Map<string, string>;
+      openedFor?: string | undefined;
       /** What the server said behind its ReadyForQuery. */
       rest: Buffer;
-      openedFor?: string | undefined;
     },
   ) {
     this.#socket = socket;
@@ -143,9 +145,9 @@ export class ServerConnection {
     this.database = login.database;
     this.role = login.role;
     this.startupKey = login.startupKey;
+    this.openedFor = login.openedFor ?? null;
     this.pid = login.pid;
     this.#secret = login.secret;
-    this.openedFor = login.openedFor ?? null;
     this.parameters = login.parameters;
     if (login.rest.length > 0) this.#unheard.push(login.rest);
     socket.on('data', (chunk: Buffer) => {
@@ -179,8 +181,19 @@ export class ServerConnection {
 
   /** Gives the connection to an owner, who hears everything from now on, and first (at once) what nobody has heard yet. */
   setOwner(owner: ServerOwner | null): void {
+    this.#takeLeft();
     this.#owner = owner;
-    if (this.#unheard.length > 0) this.#heard(Buffer.alloc(0));
+    if (this.#unheard.length > 0 && owner?.onServerData !== undefined) this.#heard(Buffer.alloc(0));
+  }
+
+  /** Who hears the connection at the moment, exchanges apart. */
+  get owner(): ServerOwner | null {
+    return this.#owner;
+  }
+
+  #takeLeft(): void {
+    const left = this.#owner?.leaves?.();
+    if (left !== undefined && left.length > 0) this.#unheard.unshift(left);
   }
 
   #heard(chunk: Buffer): void {
@@ -221,6 +234,7 @@ export class ServerConnection {
     const limit = options.limit ?? ANSWER_LIMIT;
     const reader = new MessageReader(limit, true);
     const messages: Message[] = [];
+    this.#takeLeft();
     const early = Buffer.concat(this.#unheard.splice(0));
     let asked = false;
     let kept = 0;
