@@ -12,8 +12,8 @@ import { Deadlines } from '../session/deadlines.ts';
 import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/lessee.ts';
 import type { LeaseHost } from '../session/lease-host.ts';
-import { Session, type SessionIdentity } from '../session/session.ts';
 import { modeAt } from '../session/mode-at.ts';
+import { Session, type SessionIdentity } from '../session/session.ts';
 import { topOf, type ClientTls } from '../tls/client-tls.ts';
 import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData } from '../wire/messages.ts';
@@ -26,8 +26,8 @@ import { readOpening } from './handshake.ts';
 import { addressOf, ClientGone, ClientRefusal, type Incoming } from './incoming.ts';
 import { Listener, type ListenAt } from './listener.ts';
 import { LoginClock, type LoginInProgress } from './login-clock.ts';
-import { redirected, route } from './routing.ts';
 import { clientAddressOf, refuseToken } from './reserved.ts';
+import { redirected, route } from './routing.ts';
 import { Verifiers } from './verifiers.ts';
 import { Welcomes } from './welcomes.ts';
 
@@ -61,9 +61,9 @@ export interface ProxyOptions {
   report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
   /** A session is about to be forgotten. */
   onEnded(session: Session, end: ForwarderEnd): void;
-const NOTHING: ReadonlyMap<string, string> = new Map();
 }
 
+const NOTHING: ReadonlyMap<string, string> = new Map();
 /** How often deadlines are looked at. */
 const SWEEP_MS = 500;
 /** Most clients at their login at the same time: as many as may be connected, between these two. */
@@ -206,13 +206,13 @@ export class Proxy {
     const { socket, parameters } = incoming;
     try {
       if (this.#stopping) throw new ClientRefusal('57P03', 'Switchyard is shutting down');
+      refuseToken(parameters);
       if ((parameters.get('user') ?? '') === '') throw new ClientRefusal('28000', 'no PostgreSQL user name specified in startup packet');
       if (tls.mode === 'require' && !incoming.encrypted) throw unencrypted(tls);
       const isConsole = this.#options.console.databases.has(parameters.get('database') ?? '');
       const place = isConsole ? null : this.#placeFor(incoming);
       const client = await authenticate(incoming, {
         method: this.#options.settings().authentication.method,
-      refuseToken(parameters);
         verifiers: this.#verifiers,
         certificateHash: tls.certificateHash,
         mockSecret: () => this.#options.mockSecret(),
@@ -304,6 +304,7 @@ export class Proxy {
     const known = this.#options.pooling(routed.spec.id).mode === 'transaction' && !identity.replication ? this.#welcomes.get(login) : null;
     try {
       if (known !== null) {
+        this.#pool(session, known);
         session.send(Buffer.concat([...hello(), greeting(known)]));
         session.forwarder.startDetached(known);
         return;
@@ -314,8 +315,8 @@ export class Proxy {
         session.lease.ended({ server, fit: true, inTransaction: false });
         return;
       }
+      this.#pool(session, server.parameters);
       if (session.lease.mode === 'transaction') this.#welcomes.learn(login, server.parameters);
-        this.#pool(session, known);
       session.send(Buffer.concat([...(isTold ? [] : hello()), greeting(server.parameters)]));
       session.forwarder.start(server);
     } catch (error) {
@@ -327,21 +328,7 @@ export class Proxy {
       clearImmediate(toldMeanwhile);
     }
   }
-      this.#pool(session, server.parameters);
 
-  #refuse(session: Session, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#options.report(
-      'warn',
-      'client_refused',
-      `Session ${session.id} (user "${session.identity.user}", endpoint ${session.place.endpoint}) got no server connection: ${message}.`,
-      session.id,
-    );
-    session.forwarder.close(message);
-    session.farewell(refusal(error, message));
-  }
-
-  #ended(session: Session, end: ForwarderEnd): void {
   /** Pools a session as its endpoint says, and its server (`parameters`) allows. */
   #pool(session: Session, parameters: ReadonlyMap<string, string>): void {
     const { endpoint } = session.place;
@@ -357,6 +344,19 @@ export class Proxy {
     );
   }
 
+  #refuse(session: Session, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#options.report(
+      'warn',
+      'client_refused',
+      `Session ${session.id} (user "${session.identity.user}", endpoint ${session.place.endpoint}) got no server connection: ${message}.`,
+      session.id,
+    );
+    session.forwarder.close(message);
+    session.farewell(refusal(error, message));
+  }
+
+  #ended(session: Session, end: ForwarderEnd): void {
     this.sessions.delete(session.id);
     this.#options.onEnded(session, end);
     this.#keys.revoke(session.cancelPid);
