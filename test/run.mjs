@@ -15,7 +15,7 @@ const reports = path.join(root, 'test-results');
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 const wanted = process.argv.slice(2);
 const suites = wanted.length > 0 ? wanted : ['unit', 'postgres', 'cockroach', 'e2e'];
-const known = ['unit', 'postgres', 'cockroach', 'e2e', 'package', 'soak', 'fuzz', 'streams', 'differential'];
+const known = ['unit', 'postgres', 'cockroach', 'e2e', 'package', 'soak', 'faults', 'fuzz', 'streams', 'differential'];
 const unknown = suites.filter((suite) => !known.includes(suite));
 if (unknown.length > 0) {
   say(`There is no suite ${unknown.join(', ')}; there are ${known.join(', ')}.`);

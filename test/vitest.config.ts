@@ -24,12 +24,24 @@ export default defineConfig({
       {
         root,
         resolve: { alias },
-        test: { name: 'soak', include: ['test/soak/**/*.test.ts'], env, testTimeout: 1_800_000, hookTimeout: 120_000 },
+        // The heap is looked at after a full collection, here and in the fuzz.
+        test: {
+          name: 'soak',
+          include: ['test/soak/**/*.test.ts'],
+          env,
+          execArgv: ['--expose-gc'],
+          testTimeout: 1_800_000,
+          hookTimeout: 120_000,
+        },
       },
       {
         root,
         resolve: { alias },
-        // The heap is looked at after a full collection.
+        test: { name: 'faults', include: ['test/faults/**/*.test.ts'], env, testTimeout: 600_000, hookTimeout: 120_000 },
+      },
+      {
+        root,
+        resolve: { alias },
         test: {
           name: 'fuzz',
           include: ['test/fuzz/**/*.test.ts'],

@@ -1,0 +1,97 @@
+/**
+ * Many clients of many kinds, moved to and fro between two servers while they work: no answer is wrong, missing, doubled or in the wrong
+ * place, nobody sees an error, and nothing grows. `MOVES` and `SEED` of the environment: how often, and which.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectNothingLeft } from '../fuzz/support/aftermath.ts';
+import { HeapWatch } from '../fuzz/support/heap-watch.ts';
+import { Random } from '../fuzz/support/random.ts';
+import { useCluster } from '../support/cluster.ts';
+import { startYard, type Yard } from '../support/yard.ts';
+import { makeCrowd } from './support/crowd.ts';
+import { Mover, type Endpoints } from './support/mover.ts';
+import { Settled } from './support/settled.ts';
+import type { SoakClient } from './support/soak-client.ts';
+
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 0xffffffff)) >>> 0;
+const moves = Number(process.env['MOVES'] ?? 200);
+const DRAINS = 20;
+const LANES = 8;
+const endpoints: Endpoints = { session: ['ep-a', 'ep-b'], transaction: ['pool-a', 'pool-b'] };
+
+/** Why a transfer may come to nothing. pgbench's sessions end now and then, and a client that never pauses may not suit a mode that was asked for. */
+const expected = [
+  /: the client (has )?left$/,
+  /: its client was never idle for as long as a restore takes/,
+  /: its client had changed its state each time/,
+];
+
+const a = useCluster({ name: 'a', settings: { max_connections: 400 } });
+const b = useCluster({ name: 'b', settings: { max_connections: 400 } });
+let yard: Yard;
+
+beforeAll(async () => {
+  process.stdout.write(`soak: SEED=${seed}, ${moves} moves\n`);
+  const pooling = { endpoints: endpoints.transaction.map((endpoint) => ({ endpoint, mode: 'transaction' as const })) };
+  yard = await startYard({
+    endpoints: { 'ep-a': a().url(), 'ep-b': b().url(), 'pool-a': a().url(), 'pool-b': b().url() },
+    options: { settings: { pooling } },
+  });
+});
+
+afterAll(async () => {
+  await yard.stop();
+});
+
+test('no client notices that it is moved', async () => {
+  const random = new Random(seed);
+  const clients = makeCrowd(yard, endpoints, { nodePostgres: 3, postgresJs: 2, wire: 2, psql: 2, pgbench: 1 }, random);
+  const settled = new Settled(yard);
+  const stop = new AbortController();
+  const heap = new HeapWatch();
+  const began = performance.now();
+  const runs = clients.map((client) => watched(client, stop));
+  for (const run of runs) run.catch(() => undefined);
+  const mover = new Mover({ yard, settled, endpoints, random, lanes: LANES });
+  const sockets: number[] = [];
+  for (let drain = 1; drain <= DRAINS && !stop.signal.aborted; drain++) {
+    await mover.until(Math.round((moves * drain) / DRAINS), stop.signal);
+    const isFirst = drain % 2 === 1;
+    if (!stop.signal.aborted) await mover.drain(`127.0.0.1:${(isFirst ? a() : b()).port}`, isFirst ? 'ep-b' : 'ep-a');
+    heap.sample(drain);
+    sockets.push(openSockets());
+  }
+  stop.abort();
+  const results = await Promise.allSettled(runs);
+  const seconds = (performance.now() - began) / 1_000;
+  const answers = results.reduce((sum, result) => sum + (result.status === 'fulfilled' ? result.value : 0), 0);
+  process.stdout.write(
+    `soak: ${clients.length} clients, ${answers} right answers, ${Math.round(seconds)} s, ${(settled.outcomes.success / seconds).toFixed(1)} moves/s\n` +
+      `soak: ${settled.summary()}\nsoak: ${heap.summary()}; sockets ${sockets.join(' ')}\n`,
+  );
+  settled.close();
+  expect(results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : []))).toEqual([]);
+  expect(settled.outcomes).toMatchObject({ error_fatal: 0 });
+  expect([...settled.reasons.keys()].filter((reason) => !expected.some((each) => each.test(reason)))).toEqual([]);
+  const { counters } = await yard.snapshot();
+  expect(counters.attempted).toBe(counters.success + counters.error_recoverable + counters.error_fatal);
+  expect(counters.inFlight).toBe(0);
+  expect(counters).toMatchObject(settled.outcomes);
+  expect(settled.outcomes.success).toBeGreaterThanOrEqual(moves);
+  heap.assertFlat();
+  await expectNothingLeft(yard, [a(), b()]);
+});
+
+/** The first failure ends the soak: what comes after it says little. */
+async function watched(client: SoakClient, stop: AbortController): Promise<number> {
+  try {
+    return await client.run(stop.signal);
+  } catch (error) {
+    stop.abort();
+    throw new Error(`${client.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+}
