@@ -4,8 +4,10 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { expect, it } from 'vitest';
 import { LoginDialogue } from '../../core/backend/login-dialogue.ts';
+import { settings } from '../../core/contract/index.ts';
 import { EndpointMap, parseBackendUrl } from '../../core/endpoints/map.ts';
-import { Planner } from '../../core/migration/planner.ts';
+import { Planner } from '../../core/migration/planner/planner.ts';
+import { Redirects } from '../../core/endpoints/redirects.ts';
 import type { Preflight } from '../../core/migration/preflight.ts';
 import type { Pools } from '../../core/pool/pools.ts';
 import { CancelKeys } from '../../core/proxy/cancel-keys.ts';
@@ -24,6 +26,9 @@ it('a settled operation stays on record without the sessions it was about', asyn
   const planner = new Planner({
     sessions,
     map,
+    redirects: new Redirects(map),
+    settings: () => settings.parse({}).migration,
+    onMoved: () => undefined,
     // Who has left is refused before either is asked.
     pools: {} as Pools,
     preflight: {} as Preflight,
@@ -48,7 +53,7 @@ async function moveWhoHasLeft(planner: Planner, sessions: Map<number, Session>):
     sessions.set(id, session as unknown as Session);
   }
   const left = [...sessions.values()].map((session) => new WeakRef(session));
-  await planner.migrate([...sessions.keys()], 'to', 1_000).settled;
+  await planner.migrate([...sessions.keys()], 'to', { withinMs: 1_000 }).settled;
   sessions.clear();
   return left;
 }
@@ -59,7 +64,7 @@ it('a server connection keeps a few hundred bytes of its login', async () => {
   collect();
   const before = process.memoryUsage().arrayBuffers;
   for (let i = 0; i < 1_000; i++) {
-    const dialogue = new LoginDialogue(login, { socket: new FakeSocket() as unknown as Socket, tls: null }, null);
+    const dialogue = new LoginDialogue(login, { socket: new FakeSocket() as unknown as Socket, tls: null }, { passwordFile: null });
     // What else goes on between two logins.
     for (let other = 0; other < 4; other++) Buffer.allocUnsafe(3_000);
     const made = await dialogue.push(Buffer.concat([authenticationOk, backendKeyData(i, Buffer.alloc(4, i)), readyForQuery()]));
