@@ -285,6 +285,7 @@ export class Switchyard {
     return this.#metrics.text(this.#consoleHost(), {
       eventLoopP99Ms: this.#sampler.samples.at(-1)?.eventLoopP99Ms ?? 0,
       ownParses: this.#statements.ownParses,
+      door: this.#proxy.tally,
     });
   }
 

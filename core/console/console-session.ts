@@ -80,9 +80,11 @@ export class ConsoleSession {
     socket.resume();
   }
 
-  /** Ends the running command with 57014, as a CancelRequest asks for; does nothing when none runs. */
-  cancel(): void {
+  /** Ends the running command with 57014, as a CancelRequest asks for; false: none runs. */
+  cancel(): boolean {
+    const isRunning = this.#running !== null;
     this.#abort('canceling statement due to user request');
+    return isRunning;
   }
 
   /** Ends the connection with FATAL 57P01: the proxy stops. */

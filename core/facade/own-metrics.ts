@@ -2,6 +2,7 @@
 import type { ConsoleHost } from '../console/host.ts';
 import type { LogEntry, PoolRow, SessionRow } from '../contract/index.ts';
 import type { HistogramCounts } from '../metrics/histogram.ts';
+import type { ProxyTally } from '../metrics/proxy-tally.ts';
 import type { Family, Labels } from '../metrics/prometheus.ts';
 import { single } from './pgbouncer-metrics.ts';
 import type { BookedPool } from './pool-book.ts';
@@ -12,6 +13,7 @@ export interface PageFigures {
   readonly eventLoopP99Ms: number;
   /** Parse messages of the proxy's own to servers. */
   readonly ownParses: number;
+  readonly door: ProxyTally;
 }
 
 /** What the page is made of besides. */
@@ -28,7 +30,13 @@ export interface OwnFigures extends PageFigures {
 
 /** See the head of this file. */
 export function ownMetrics(host: ConsoleHost, figures: OwnFigures): Family[] {
-  return [...ofMigrations(host, figures), ...ofSessions(host), ...ofPools(host, figures.pools), ...ofProcess(host, figures)];
+  return [
+    ...ofMigrations(host, figures),
+    ...ofDoor(host, figures.door),
+    ...ofSessions(host),
+    ...ofPools(host, figures.pools),
+    ...ofProcess(host, figures),
+  ];
 }
 
 function ofMigrations(host: ConsoleHost, figures: OwnFigures): Family[] {
@@ -59,6 +67,33 @@ function ofMigrations(host: ConsoleHost, figures: OwnFigures): Family[] {
     },
     single('switchyard_migrations_refused_total', 'Transfers that were refused before anything was tried.', counters.refused, 'counter'),
     single('switchyard_migrations_in_flight', 'Transfers under way.', counters.inFlight),
+  ];
+}
+
+/** The first seed's figures of clients, logins and cancel requests (cockroach-migration.md section 5), in Prometheus' spelling. */
+function ofDoor(host: ConsoleHost, door: ProxyTally): Family[] {
+  const counter = (name: string, help: string, value: number): Family => single(`proxy_${name}`, help, value, 'counter');
+  const received = [...door.cancels.values()].reduce((sum, value) => sum + value, 0);
+  return [
+    single('proxy_sql_conns', 'Clients being served.', host.sessions().length),
+    counter('sql_accepted_conns', 'Connections accepted, whatever became of them.', door.accepted),
+    counter('sql_successful_conns', 'Clients that got through their login.', door.successful),
+    counter('sql_authentication_failures', 'Clients that could not prove who they are.', door.authenticationFailures),
+    {
+      name: 'proxy_sql_routing_method_count',
+      help: 'How the endpoint of clients was chosen.',
+      type: 'counter',
+      samples: [...door.routed].map(([method, value]) => ({ labels: { method }, value })),
+    },
+    counter('err_routing', 'Clients that named no endpoint that is there, or several.', door.errors.get('routing') ?? 0),
+    counter('err_backend_down', 'Clients whose backend did not answer.', door.errors.get('backend_down') ?? 0),
+    counter('err_backend_disconnect', 'Sessions that lost their server connection.', door.errors.get('backend_disconnect') ?? 0),
+    counter('err_client_disconnect', 'Sessions whose client left without a goodbye.', door.errors.get('client_disconnect') ?? 0),
+    counter('err_refused_conn', 'Clients that were refused because of a limit or a closed door.', door.errors.get('refused_conn') ?? 0),
+    counter('err_idle_disconnect', 'Sessions that were ended because they were idle.', door.errors.get('idle_disconnect') ?? 0),
+    counter('query_cancel_received_pgwire', 'Cancel requests; the sum of the next two.', received),
+    counter('query_cancel_ignored', 'Cancel requests with an unknown key, or with nothing to cancel.', door.cancels.get('ignored') ?? 0),
+    counter('query_cancel_successful', 'Cancel requests that were passed on.', door.cancels.get('successful') ?? 0),
   ];
 }
 

@@ -4,7 +4,8 @@ import { ownCopy } from '../wire/own-copy.ts';
 
 /** What a CancelRequest can reach. */
 export interface Cancellable {
-  cancel(): void;
+  /** False: there was nothing to cancel. */
+  cancel(): boolean;
 }
 
 /** As PostgreSQL 18 makes them for protocol 3.2; 3.0 has room for 4. */
@@ -51,9 +52,10 @@ export class CancelKeys {
     this.#owners.delete(pid);
   }
 
-  /** Delivers a cancel request; a wrong key does nothing, as with PostgreSQL. */
-  request(pid: number, secret: Buffer): void {
+  /** Delivers a cancel request; a wrong key does nothing, as with PostgreSQL. False: nothing came of it. */
+  request(pid: number, secret: Buffer): boolean {
     const entry = this.#owners.get(pid);
-    if (entry !== undefined && secret.length === entry.secret.length && timingSafeEqual(secret, entry.secret)) entry.owner?.cancel();
+    if (entry === undefined || secret.length !== entry.secret.length || !timingSafeEqual(secret, entry.secret)) return false;
+    return entry.owner?.cancel() ?? false;
   }
 }

@@ -7,6 +7,7 @@ import { loginFor, type Login } from '../backend/login.ts';
 import type { PasswordFile } from '../backend/passfile.ts';
 import type { EndpointMap } from '../endpoints/map.ts';
 import type { Redirects } from '../endpoints/redirects.ts';
+import { ProxyTally } from '../metrics/proxy-tally.ts';
 import { PoolExhausted } from '../pool/pool.ts';
 import { Deadlines } from '../session/deadlines.ts';
 import { farewell } from '../session/farewell.ts';
@@ -19,7 +20,7 @@ import { errorResponse, fatal } from '../wire/errors.ts';
 import { authenticationOk, backendKeyData } from '../wire/messages.ts';
 import { Admission, type Admitted } from './admission.ts';
 import { authenticate, type Authenticated } from './authenticate.ts';
-import { CancelKeys } from './cancel-keys.ts';
+import { CancelKeys, type Cancellable } from './cancel-keys.ts';
 import { EndpointListeners } from './endpoint-listeners.ts';
 import { greeting } from './greeting.ts';
 import { readOpening } from './handshake.ts';
@@ -35,10 +36,7 @@ import { Welcomes } from './welcomes.ts';
 export interface ConsoleDoor {
   /** The names it answers to. */
   readonly databases: ReadonlySet<string>;
-  open(
-    socket: net.Socket,
-    client: { parameters: ReadonlyMap<string, string>; pid: number; secret: Buffer; rest: Buffer },
-  ): { cancel(): void };
+  open(socket: net.Socket, client: { parameters: ReadonlyMap<string, string>; pid: number; secret: Buffer; rest: Buffer }): Cancellable;
 }
 
 /** What the listener needs. */
@@ -81,6 +79,8 @@ const GRACE_MS = 1_500;
 /** See the head of this file. */
 export class Proxy {
   readonly sessions = new Map<number, Session>();
+  /** What became of clients and cancel requests, and of logins at backends. */
+  readonly tally = new ProxyTally();
   readonly #options: ProxyOptions;
   /** The endpoints' own listeners. */
   readonly doors: EndpointListeners;
@@ -103,7 +103,12 @@ export class Proxy {
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#admission = new Admission(() => options.settings().limits);
-    this.#deadlines = new Deadlines(options);
+    this.#deadlines = new Deadlines({
+      report: (level, code, message, sessionId) => {
+        if (code === 'idle_closed') this.tally.failed('idle_disconnect');
+        options.report(level, code, message, sessionId);
+      },
+    });
     this.#verifiers = new Verifiers({
       map: options.map,
       authentication: () => options.settings().authentication,
@@ -158,6 +163,7 @@ export class Proxy {
   }
 
   #accept(socket: net.Socket, listenerEndpoint: string | null): void {
+    this.tally.accepted++;
     const { keepalive } = this.#options.settings().times;
     if (keepalive > 0) socket.setKeepAlive(true, keepalive * 1000);
     const login = this.#clock.start();
@@ -180,7 +186,7 @@ export class Proxy {
         // Closed before the request is looked at, so that its timing tells nothing.
         top.end();
         top.resume();
-        this.#keys.request(opening.pid, opening.secret);
+        this.tally.cancelled(this.#keys.request(opening.pid, opening.secret) ? 'successful' : 'ignored');
         return;
       case 'gone':
         top.destroy();
@@ -243,6 +249,7 @@ export class Proxy {
       return;
     }
     if (!(error instanceof ClientRefusal)) throw error;
+    this.tally.turnedAway(error.sqlState);
     const why = error.forOperator === null ? error.message : `${error.message} (${error.forOperator})`;
     this.#options.report('warn', 'client_refused', `A client at ${addressOf(socket)} (user "${user}") was refused: ${why}.`);
     farewell(socket, fatal(error.sqlState, error.message, error.hint, error.detail));
@@ -285,10 +292,14 @@ export class Proxy {
     place.session = session;
     // Without a server there is nothing to cancel but the wait for one.
     this.#keys.assign(key.pid, {
-      cancel: () =>
-        session.assignments > 0 || session.forwarder.isDetached ? session.forwarder.cancel() : waiting.abort(cancelledInQueue()),
+      cancel: () => {
+        if (session.assignments > 0 || session.forwarder.isDetached) return session.forwarder.cancel();
+        waiting.abort(cancelledInQueue());
+        return true;
+      },
     });
     this.sessions.set(session.id, session);
+    this.tally.routedBy(routed.routedBy);
     if (rest.length > 0) session.forwarder.request.push(rest);
     socket.resume();
     const asked = Date.now();
@@ -306,6 +317,7 @@ export class Proxy {
       if (known !== null) {
         this.#pool(session, known);
         session.send(Buffer.concat([...hello(), greeting(known)]));
+        this.tally.successful++;
         session.forwarder.startDetached(known);
         return;
       }
@@ -318,6 +330,7 @@ export class Proxy {
       this.#pool(session, server.parameters);
       if (session.lease.mode === 'transaction') this.#welcomes.learn(login, server.parameters);
       session.send(Buffer.concat([...(isTold ? [] : hello()), greeting(server.parameters)]));
+      this.tally.successful++;
       session.forwarder.start(server);
     } catch (error) {
       // What it has proven here is not what the server knows (any more).
@@ -346,6 +359,10 @@ export class Proxy {
 
   #refuse(session: Session, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof ClientRefusal) this.tally.turnedAway(error.sqlState);
+    else if (error instanceof DialFailure && error.kind === 'authentication') this.tally.authenticationFailures++;
+    else if (error instanceof DialFailure) this.tally.failed('backend_down');
+    else this.tally.failed('refused_conn');
     this.#options.report(
       'warn',
       'client_refused',
@@ -358,6 +375,7 @@ export class Proxy {
 
   #ended(session: Session, end: ForwarderEnd): void {
     this.sessions.delete(session.id);
+    this.tally.ended(end.kind);
     this.#options.onEnded(session, end);
     this.#keys.revoke(session.cancelPid);
     session.transfer?.cancel('the client left');

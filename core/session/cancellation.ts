@@ -38,9 +38,10 @@ export class Cancellation {
     return expected.outstanding > 0 || expected.cycleOpen;
   }
 
-  /** Keeps a cancel for what the client has sent meanwhile. */
-  hold(isHeld: boolean): void {
+  /** Keeps a cancel for what the client has sent meanwhile, if it has. */
+  hold(isHeld: boolean): boolean {
     this.#isHeld = isHeld;
+    return isHeld;
   }
 
   /**
@@ -66,13 +67,13 @@ export class Cancellation {
     if (left > 1) setTimeout(() => this.#insist(requestAt, outstanding, left - 1), HELD_CANCEL_MS).unref();
   }
 
-  /** Cancels what runs now, if anything does. */
-  send(): void {
+  /** Cancels what runs now; false: nothing does. */
+  send(): boolean {
     const { link, server } = this.#target;
-    if (server === null || !this.#isRunning) return;
+    if (server === null || !this.#isRunning) return false;
     if (this.#isUnderWay) {
       this.#again = link.queries;
-      return;
+      return true;
     }
     this.#isUnderWay = true;
     const target = this.#target;
@@ -85,5 +86,6 @@ export class Cancellation {
         if (again) this.send();
         target.settled();
       });
+    return true;
   }
 }

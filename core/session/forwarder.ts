@@ -300,13 +300,18 @@ export class Forwarder implements ServerOwner {
     this.#cancellation.deliverHeld();
   }
 
-  /** The client asked to cancel. While suspended nothing of the client's runs, but what it has sent meanwhile will. */
-  cancel(): void {
+  /**
+   * The client asked to cancel. While suspended nothing of the client's runs, but what it has sent meanwhile will. False: there is nothing
+   * to cancel.
+   */
+  cancel(): boolean {
     if (this.#detached) {
       // Nothing of it has reached a server yet: PostgreSQL's own answer, and the queue is left.
-      if (this.hasInput) this.refuse({ sqlState: '57014', message: 'canceling statement due to user request' });
-    } else if (this.link.suspended) this.#cancellation.hold(this.request.heldBytes > 0);
-    else this.#cancellation.send();
+      if (!this.hasInput) return false;
+      this.refuse({ sqlState: '57014', message: 'canceling statement due to user request' });
+      return true;
+    }
+    return this.link.suspended ? this.#cancellation.hold(this.request.heldBytes > 0) : this.#cancellation.send();
   }
 
   /** A cancel request has arrived. */

@@ -6,6 +6,7 @@ import type { PoolRow } from '../../core/contract/index.ts';
 import { MetricsPage } from '../../core/facade/metrics-page.ts';
 import { PoolBook } from '../../core/facade/pool-book.ts';
 import { Histogram } from '../../core/metrics/histogram.ts';
+import { ProxyTally } from '../../core/metrics/proxy-tally.ts';
 import { exposition } from '../../core/metrics/prometheus.ts';
 import { MetricsServer } from '../../main/metrics-server.ts';
 import { FakeHost, pool, sessionRow, transferRow } from '../support/console-rig.ts';
@@ -35,7 +36,7 @@ function busyHost(): FakeHost {
 }
 
 function pageOf(host = busyHost(), page = new MetricsPage()): string {
-  return page.text(host, { eventLoopP99Ms: 3.5, ownParses: 6 });
+  return page.text(host, { eventLoopP99Ms: 3.5, ownParses: 6, door: new ProxyTally() });
 }
 
 describe('the text', () => {
