@@ -31,16 +31,20 @@ export function serverVersionOf(server: ServerConnection): number {
   return major === null ? 0 : Number(major[1]) * 10_000;
 }
 
-/** The messages of one capture. `customNames`: candidates; `types`: OIDs to name; `unnamed`: also ask whether the unnamed statement exists. */
+/**
+ * The messages of one capture. `customNames`: candidates; `types`: OIDs to name; `unnamed`: also ask whether the unnamed statement exists;
+ * `dblinkSchema`: where dblink is installed.
+ */
 export function captureFrames(
   serverVersion: number,
   customNames: Iterable<string>,
   types: Iterable<number>,
   unnamed = false,
+  dblinkSchema: string | null = null,
 ): { frames: Buffer; readyCount: number } {
   const frames = [
     ...run(GUARD, guardSql(serverVersion), [], []),
-    ...run(STATE, stateSql(serverVersion), [TEXT_ARRAY, INT8_ARRAY], [textArray(customNames), `{${[...types].join(',')}}`]),
+    ...run(STATE, stateSql(serverVersion, dblinkSchema), [TEXT_ARRAY, INT8_ARRAY], [textArray(customNames), `{${[...types].join(',')}}`]),
     syncMessage,
   ];
   if (unnamed) frames.push(describe('S', ''), syncMessage);

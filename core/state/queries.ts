@@ -51,15 +51,21 @@ export function guardSql(serverVersion: number): string {
   return `SELECT ${columns.join(', ')}`;
 }
 
-/** One bytea column: the session's state as JSON. `$1` text[]: candidate names of custom settings; `$2` int8[]: type OIDs in use. */
-export function stateSql(serverVersion: number): string {
+/**
+ * One bytea column: the session's state as JSON. `$1` text[]: candidate names of custom settings; `$2` int8[]: type OIDs in use.
+ * `dblinkSchema`: where dblink is installed, to tell its connections as well.
+ */
+export function stateSql(serverVersion: number, dblinkSchema: string | null = null): string {
   const hasResultTypes = serverVersion >= 160000;
   return STATE.replaceAll(
     '{{RESULT_TYPES}}',
     hasResultTypes ? 'p.result_types::pg_catalog.oid[]::pg_catalog.int8[]' : 'NULL::pg_catalog.int8[]',
   )
     .replaceAll('{{ALL_TYPES}}', hasResultTypes ? 'p.parameter_types OPERATOR(pg_catalog.||) p.result_types' : 'p.parameter_types')
-    .replaceAll('{{SEMANTIC}}', `{${SEMANTIC_SETTINGS.join(',')}}`);
+    .replaceAll('{{SEMANTIC}}', `{${SEMANTIC_SETTINGS.join(',')}}`)
+    .replaceAll('{{DBLINK}}', () =>
+      dblinkSchema === null ? '' : `,'dblink',(SELECT ${quoteIdentifier(dblinkSchema)}.dblink_get_connections())`,
+    );
 }
 
 const STATE = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',pg_catalog.pg_backend_pid(),
@@ -91,7 +97,7 @@ const STATE = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',p
   AND d.refclassid OPERATOR(pg_catalog.=) 2615::pg_catalog.oid
   AND d.refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() LIMIT 20) x),
 'tslots',(SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots r WHERE r.temporary
-  AND r.active_pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())
+  AND r.active_pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()){{DBLINK}}
 )::pg_catalog.text, CASE pg_catalog.getdatabaseencoding()::pg_catalog.text WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)`;
 
 /** Sets many settings in one statement, or resets those whose value is NULL; `$1` names, `$2` values (text[]). Atomic: one bad value reverts all. */

@@ -74,7 +74,7 @@ export async function restore(target: ServerConnection, input: RestoreInput, dea
   const groups = restoreGroups(input);
   const verification = captureFrames(
     serverVersionOf(target),
-    input.customNames,
+    [...input.customNames, ...librarySettings(input.state)],
     input.state.types.map((type) => type.oid),
   );
   const frames = Buffer.concat([...groups.flatMap((group) => [...group.frames, syncMessage]), verification.frames]);
@@ -151,6 +151,11 @@ function restoreGroups({ state, unnamedParse, baseline, targetEncoding }: Restor
 
 function unnamed(frame: Buffer): Group {
   return { label: 'the unnamed prepared statement', kind: 'statement', names: [''], frames: [frame] };
+}
+
+/** Settings of a library that is loaded here, and perhaps not there: they are custom settings until it is. */
+function librarySettings({ settings }: SessionStateCapture): string[] {
+  return [...settings].filter(([name, { source }]) => source === 'session' && name.includes('.')).map(([name]) => name);
 }
 
 /** What was set in the session, plus what its old server's defaults gave it and the target's would not. */

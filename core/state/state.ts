@@ -35,6 +35,8 @@ const stateSchema = z.object({
   tslots: z.number().int(),
   /** There is, or was, something temporary. */
   mytemp: z.boolean().default(false),
+  /** Where dblink is installed and a capture has asked for it. */
+  dblink: list(z.string()).default([]),
 });
 
 /** One prepared statement. */
@@ -86,6 +88,8 @@ export interface SessionStateCapture {
   /** In words, e.g. `table pg_temp.basket`. */
   readonly temporaryObjects: readonly string[];
   readonly temporarySlots: number;
+  /** Names of open dblink connections, if asked for; the unnamed one is never seen. */
+  readonly dblinkConnections: readonly string[];
   /** The connection has, or once had, temporary objects; not found out by every capture. */
   readonly hasTemporarySchema: boolean;
   /** Size of the captured state in bytes. */
@@ -129,6 +133,7 @@ export function readState(guardedNames: readonly string[], guard: readonly (Buff
     // Functions are listed with the schema's own name, tables with its alias; the client knows only the alias.
     temporaryObjects: raw.temp.map(([kind, identity]) => `${kind} ${(identity ?? '(unnamed)').replace(/\bpg_temp_\d+\./g, 'pg_temp.')}`),
     temporarySlots: raw.tslots,
+    dblinkConnections: raw.dblink,
     hasTemporarySchema: raw.mytemp,
     bytes: json.length,
   };
