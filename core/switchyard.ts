@@ -45,7 +45,7 @@ import { EventLog } from './metrics/log.ts';
 import { Resurrection } from './session/resurrection/resurrection.ts';
 import { SharedStatements } from './session/statements/shared.ts';
 import { ServerStates } from './session/server-states.ts';
-import { Planner } from './migration/planner.ts';
+import { Planner } from './migration/planner/planner.ts';
 import { Preflight } from './migration/preflight.ts';
 import { Pools } from './pool/pools.ts';
 import { Proxy } from './proxy/proxy.ts';
@@ -204,6 +204,7 @@ export class Switchyard {
       closed: (endpoint) => this.#closed.refusal(endpoint),
       onEnded: (session, end) => {
         this.#stats.book(session);
+        this.#planner.ended(session);
         const spec = this.#map.get(session.place.endpoint);
         if (end.kind === 'server_lost' && spec !== undefined) void this.#status.check(spec);
       },
@@ -215,8 +216,11 @@ export class Switchyard {
     this.#planner = new Planner({
       sessions: this.#proxy.sessions,
       map: this.#map,
+      redirects: this.#redirects,
       pools: this.#pools,
       preflight: this.#preflight,
+      settings: () => this.#settings.current.migration,
+      onMoved: () => {},
       onTransfer: (row) => this.#noteTransfer(row),
       onOperation: (row) => this.#pending.noteOperation(row),
     });
@@ -272,6 +276,7 @@ export class Switchyard {
     this.#departure.stop();
     this.#feed.stop();
     this.#eventLoop.stop();
+    this.#planner.close();
     await this.#proxy.stop();
     this.#pools.close();
   }
@@ -357,7 +362,7 @@ export class Switchyard {
       ...migrationCalls({
         sessions: this.#proxy.sessions,
         map: this.#map,
-        redirects: this.#redirects,
+        passwordFile: this.#passwordFile,
         planner: this.#planner,
         preflight: this.#preflight,
         log: this.#log,

@@ -2,7 +2,7 @@
 import type { ConsoleCalls, ConsoleHost, ConsolePrepared, ConsoleServer, ConsoleStateLine } from '../console/host.ts';
 import type { EndpointRow, HostInfo, ObservationRow, Settings } from '../contract/index.ts';
 import type { EventLog } from '../metrics/log.ts';
-import type { Planner } from '../migration/planner.ts';
+import type { Planner } from '../migration/planner/planner.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { ServerStates } from '../session/server-states.ts';
 import type { Session } from '../session/session.ts';
@@ -68,7 +68,7 @@ export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
     shutdown: (wait) => departure.begin(wait),
     isLeaving: () => doors.areAllClosed,
     migrate: async (sessionIds, to, withinMs, signal) => {
-      const operation = planner.migrate(sessionIds, to, withinMs);
+      const operation = planner.migrate(sessionIds, to, { withinMs });
       const onAbort = (): void => planner.cancel(operation.id);
       signal.addEventListener('abort', onAbort);
       try {

@@ -1,18 +1,19 @@
 /** The calls that move sessions: which, where to, and back. */
+import type { PasswordFile } from '../backend/passfile.ts';
 import { CallError, type Handlers } from '../contract/index.ts';
 import { parseBackendUrl } from '../endpoints/backend-url.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../endpoints/map.ts';
-import type { Redirects } from '../endpoints/redirects.ts';
 import type { EventLog } from '../metrics/log.ts';
-import type { Planner } from '../migration/planner.ts';
+import type { Planner } from '../migration/planner/planner.ts';
 import type { Preflight } from '../migration/preflight.ts';
 import type { Session } from '../session/session.ts';
+import { testLogin } from './endpoint-status.ts';
 
 /** What the calls work on. */
 export interface MigrationCallsContext {
   readonly sessions: ReadonlyMap<number, Session>;
   readonly map: EndpointMap;
-  readonly redirects: Redirects;
+  readonly passwordFile: PasswordFile | null;
   readonly planner: Planner;
   readonly preflight: Preflight;
   readonly log: EventLog;
@@ -31,37 +32,29 @@ type MigrationCalls = Pick<
 >;
 
 /** Handlers that throw `CallError` as the contract says. */
-export function migrationCalls({ sessions, map, redirects, planner, preflight, log }: MigrationCallsContext): MigrationCalls {
+export function migrationCalls({ sessions, map, passwordFile, planner, preflight, log }: MigrationCallsContext): MigrationCalls {
   return {
     preflight: async ({ sessionIds, to }) => {
       map.require(to);
       const known = sessionIds.flatMap((id) => sessions.get(id) ?? []);
       return { verdicts: await Promise.all(known.map((session) => preflight.verdict(session, to))) };
     },
-    migrate: ({ sessionIds, to, withinMs }) => ({ operationId: planner.migrate(sessionIds, to, withinMs).id }),
-    'endpoints.remap': ({ endpoint, to, password, withinMs }) => {
-      const before = map.require(endpoint);
-      const after = remapped(before, to, password, map);
-      if (backendId(after) === backendId(before)) throw new CallError('same_backend', `Endpoint ${endpoint} points there already.`);
-      map.set(after);
+    migrate: ({ sessionIds, to, ...terms }) => ({ operationId: planner.migrate(sessionIds, to, terms).id }),
+    'endpoints.remap': async ({ endpoint, to, password, ...terms }) => {
+      const after = remapped(map.require(endpoint), to, password, map);
+      const { ok, message, hint } = await testLogin(after, passwordFile);
+      if (!ok) throw new CallError('unreachable', `Endpoint ${endpoint} stays where it is: ${message}`, hint);
+      const { id } = planner.remap(after, terms);
       log.add('info', 'endpoint_changed', `Endpoint ${endpoint} points at ${backendId(after)}; its sessions follow.`);
-      const own = [...sessions.values()].filter(({ place }) => place.endpoint === endpoint);
-      const label = `Remap ${endpoint} to ${backendId(after)}`;
-      const plan = { kind: 'remap', label, to: endpoint, backend: backendId(before), sessions: own, withinMs } as const;
-      return { operationId: planner.start(plan).id };
+      return { operationId: id };
     },
-    'backend.drain': ({ backend, to, withinMs }) => {
-      const there = [...sessions.values()].filter((session) => session.backend === backend);
-      if (there.length === 0 && map.list().every((spec) => backendId(spec) !== backend))
-        throw new CallError('unknown_backend', `No endpoint points at ${backend}, and no session is there.`);
-      redirects.set(backend, to);
-      log.add('info', 'draining', `${backend} is being drained: its ${there.length} sessions, and new clients, go to ${to}.`);
-      return {
-        operationId: planner.start({ kind: 'drain', label: `Drain ${backend} to ${to}`, to, backend, sessions: there, withinMs }).id,
-      };
+    'backend.drain': ({ backend, to, ...terms }) => {
+      const { id } = planner.drain(backend, to, terms);
+      log.add('info', 'draining', `${backend} is being drained: its sessions, and new clients, go to ${to}.`);
+      return { operationId: id };
     },
     'backend.undrain': ({ backend }) => {
-      if (!redirects.delete(backend)) throw new CallError('not_drained', `${backend} is not being drained.`);
+      planner.undrain(backend);
       log.add('info', 'undrained', `New clients come to ${backend} again.`);
       return {};
     },
@@ -69,10 +62,7 @@ export function migrationCalls({ sessions, map, redirects, planner, preflight, l
       planner.cancel(operationId);
       return {};
     },
-    'operation.undo': ({ operationId }) => {
-      planner.operation(operationId);
-      throw new CallError('not_undoable', `Operation ${operationId} cannot be undone.`);
-    },
+    'operation.undo': ({ operationId, withinMs }) => ({ operationId: planner.undo(operationId, { withinMs }).id }),
     'operation.blockers': ({ operationId }) => ({ blockers: planner.blockers(operationId) }),
   };
 }

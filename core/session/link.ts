@@ -40,6 +40,8 @@ export class Link {
   transactionMs = 0;
   parses = 0;
   binds = 0;
+  /** Called at each ReadyForQuery with nothing outstanding and no transaction open, in the middle of reading; null: nobody waits for it. */
+  onIdle: (() => void) | null = null;
 
   /** A request that will be answered goes out. */
   requested(): void {
@@ -65,6 +67,7 @@ export class Link {
       this.transactions++;
       this.transactionMs += this.transactionSince === 0 ? 0 : now - this.transactionSince;
       this.transactionSince = done ? 0 : now;
+      if (done) this.onIdle?.();
     }
   }
 }

@@ -37,6 +37,7 @@ export class ResponseProcessor {
   readonly #sink: ResponseSink;
   #partial: Buffer | null = null;
   #bodyLeft = 0;
+  #onWhole: (() => void) | null = null;
   /** What the client gets in the place of the message that `#note` has just kept from it. */
   #instead: Buffer | null = null;
 
@@ -72,6 +73,15 @@ export class ResponseProcessor {
     this.#goodbye = null;
   }
 
+  /**
+   * Calls `onWhole` once the client has no message in part, perhaps at once. For who ends the session there: what the server says behind
+   * that message is dropped.
+   */
+  whenWhole(onWhole: () => void): void {
+    if (!this.inMessage) onWhole();
+    else this.#onWhole = onWhole;
+  }
+
   /** Takes bytes from the server. */
   push(input: Buffer): void {
     const link = this.#link;
@@ -87,7 +97,10 @@ export class ResponseProcessor {
         const taken = Math.min(this.#bodyLeft, end - at);
         this.#bodyLeft -= taken;
         at += taken;
-        continue;
+        if (this.#bodyLeft > 0 || this.#onWhole === null) continue;
+        this.#forward(chunk, at);
+        this.#onWhole();
+        return;
       }
       if (end - at < HEADER_BYTES) {
         this.#stash(chunk, at);
