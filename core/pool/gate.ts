@@ -32,6 +32,8 @@ export class Gate {
   /** Every pause that holds, by endpoint: one that ends (too late) does not take another one along. */
   readonly #holds = new Map<string, number>();
   readonly #pausers = new Map<string, Set<Pauser>>();
+  /** Backends of which nobody is given a server connection, and how many want that. */
+  readonly #backends = new Map<string, number>();
   readonly #heldBy: (endpoint: string) => number;
   readonly #onOpened: () => void;
 
@@ -43,6 +45,27 @@ export class Gate {
 
   isPaused(endpoint: string): boolean {
     return this.#holds.size > 0 && this.#holds.has(endpoint);
+  }
+
+  /** Whether a backend is held: nobody of any endpoint is given a connection to it. */
+  isHeld(backend: string): boolean {
+    return this.#backends.size > 0 && this.#backends.has(backend);
+  }
+
+  /** Holds everybody off a backend until the returned function is called. */
+  holdBackend(backend: string): () => void {
+    this.#backends.set(backend, (this.#backends.get(backend) ?? 0) + 1);
+    let isHolding = true;
+    return () => {
+      if (!isHolding) return;
+      isHolding = false;
+      const left = (this.#backends.get(backend) ?? 1) - 1;
+      if (left > 0) this.#backends.set(backend, left);
+      else {
+        this.#backends.delete(backend);
+        this.#onOpened();
+      }
+    };
   }
 
   /** Closes the gate. */

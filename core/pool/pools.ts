@@ -78,11 +78,19 @@ export class Pools {
     }
   }
 
-  /** Logs in once and out again, past all limits and whatever failed before: to see whether a server is back. Rejects with `DialFailure`. */
-  async probe(login: Login, signal: AbortSignal): Promise<void> {
+  /**
+   * Logs in once and out again, past all limits and whatever failed before: to see whether a server is back, and what it answers. Rejects
+   * with `DialFailure`, and as `ask` does.
+   */
+  async probe<T>(login: Login, signal: AbortSignal, ask: (connection: ServerConnection) => Promise<T>): Promise<T> {
     const connection = await this.#dial(login, signal);
-    connection.end();
-    this.answered(login.backend.id);
+    try {
+      const answer = await ask(connection);
+      this.answered(login.backend.id);
+      return answer;
+    } finally {
+      connection.end();
+    }
   }
 
   /** Keeps room for a connection that is logged in elsewhere; null: there is none. */
@@ -187,7 +195,7 @@ export class Pools {
       pool = new Pool({ backend: backend.id, database, role }, this.#share(backend.id), {
         settings: this.#settings,
         dial: (login, signal) => this.#dial(login, signal),
-        isPaused: (endpoint) => this.gate.isPaused(endpoint),
+        isPaused: (endpoint) => this.gate.isPaused(endpoint) || this.gate.isHeld(backend.id),
         onReleased: (endpoint) => this.gate.released(endpoint),
         onReset: (connection) => this.#options.onReset?.(connection),
         report: (level, code, message) => this.#options.report(level, code, message),

@@ -15,7 +15,10 @@ function openSockets(): number {
 
 it('a server that crashes ends its own sessions clearly, in whatever they are, and leaves no socket behind', async () => {
   const before = openSockets();
-  const yard = await startYard({ endpoints: { steady: steady().url(), doomed: doomed().url() } });
+  const yard = await startYard({
+    endpoints: { steady: steady().url(), doomed: doomed().url() },
+    options: { settings: { resurrection: { enabled: false } } },
+  });
   const clients: WireClient[] = [];
   onTestFinished(async () => {
     for (const client of clients) client.destroy();

@@ -15,7 +15,7 @@ export async function lookedAt(yard: Yard, cluster: Cluster, endpoint: string): 
         const pids = busy.map(({ serverPid }) => serverPid);
         if (pids.includes(null)) return 'a session has no server connection';
         const { rows } = await direct.query<{ query: string }>(
-          `SELECT query FROM pg_stat_activity WHERE pid = ANY ($1) AND state = 'idle' AND query NOT LIKE '%json_build_object(%pg_backend_pid()%'`,
+          `SELECT query FROM pg_stat_activity WHERE pid = ANY ($1) AND NOT (state = 'idle' AND query LIKE '%json_build_object(%pg_backend_pid()%')`,
           [pids],
         );
         return rows.map(({ query }) => query);

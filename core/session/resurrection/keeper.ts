@@ -30,8 +30,8 @@ export class Keeper {
   }
 
   /**
-   * Looks at a session that is at a safe point; false: it has left, or its server connection was lost meanwhile and the session lives on
-   * without one, or does not. Never rejects.
+   * Looks at a session that is at a safe point and leaves it suspended; false: it has left, or its server connection was lost meanwhile and
+   * the session lives on without one, or does not. Never rejects.
    */
   async look(session: MortalSession): Promise<boolean> {
     const { forwarder } = session;
@@ -53,13 +53,12 @@ export class Keeper {
       forwarder.serverLost(lost ?? 'the connection was closed');
       return false;
     }
-    forwarder.resume();
     return true;
   }
 
   async #work(queue: MortalSession[], afterIdleMs: number): Promise<void> {
     for (let session = queue.pop(); session !== undefined; session = queue.pop()) {
-      if (isDue(session, Date.now() - afterIdleMs)) await this.look(session);
+      if (isDue(session, Date.now() - afterIdleMs) && (await this.look(session))) session.forwarder.resume();
     }
   }
 }

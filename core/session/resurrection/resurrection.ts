@@ -92,10 +92,13 @@ export class Resurrection {
     return 'lives';
   }
 
-  /** Takes its server connection from a session of which all is known, until `giveBack` or `lose`. Null when something speaks against it. */
+  /**
+   * Takes the server connection from a session that is at a safe point, or suspended there, and of which all is known, until `giveBack` or
+   * `lose`. Null when something speaks against it, or the session is over.
+   */
   park(session: MortalSession, deadlineAt: number): Absence | null {
     const { server, link } = session.forwarder;
-    if (server === null || this.obstacleTo(session) !== null) return null;
+    if (server === null || this.#obstacle(session, server) !== null) return null;
     const absence = this.#begin(session, link.requestAt === 0 ? null : session.snapshot, deadlineAt);
     absence.parked = session.lease.leaveServer(absence);
     const { parked } = absence;
@@ -112,11 +115,10 @@ export class Resurrection {
     return absence;
   }
 
-  /** Why a session would not outlive its server, in words for the operator; null: it would. */
+  /** What a session would lose with its server connection, in words; null: nothing. Only right after it was looked at. */
   obstacleTo(session: MortalSession): string | null {
     const { server } = session.forwarder;
-    if (server === null) return null;
-    return this.#obstacle(session, server)?.what ?? null;
+    return server === null ? null : (this.#obstacle(session, server)?.what ?? null);
   }
 
   /** It goes on where it was, if that is still there. */
@@ -189,7 +191,7 @@ export class Resurrection {
     const comeback: Comeback = new Comeback({
       atOnce: () => this.#options.atOnce(),
       probe: ({ session, signal }) =>
-        this.#options.pools.probe(session.place.login, AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)])),
+        this.#options.pools.probe(session.place.login, AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]), () => Promise.resolve()),
       revive: (absence) => this.#revive(absence),
       onEmpty: () => {
         if (this.#comebacks.get(backend) === comeback && !this.#held.has(backend)) this.#comebacks.delete(backend);
