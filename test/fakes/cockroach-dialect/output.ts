@@ -67,10 +67,13 @@ export class Output {
         await this.flush();
         await this.#unlessGone(sleep(fault.ms, undefined, { signal: this.#gone }));
         return await this.#append(frame);
-      case 'silence':
+      case 'silence': {
+        // Heard of before anybody can know that it has begun.
+        const over = this.#faults.silence(phase);
         await this.flush();
-        await this.#unlessGone(Promise.race([this.#faults.silence(phase), once(this.#gone, 'abort')]));
+        await this.#unlessGone(Promise.race([over, once(this.#gone, 'abort')]));
         return await this.#append(frame);
+      }
       case 'close':
         await this.end();
         throw new Gone(`closed at ${phase}`);
