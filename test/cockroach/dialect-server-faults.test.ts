@@ -117,6 +117,8 @@ test('show-D: of a megabyte, and it is still a state', async () => {
 
 test.each(loginPhases)('%s: FATAL, closed, reset, silent, nonsense', async (phase) => {
   const { port, faults } = pods().pod(1);
+  // What is left of earlier tests would meet the knobs of this one.
+  await expect.poll(() => pods().pod(1).connections).toBe(0);
   const attempt = async (): Promise<WireClient> => {
     const client = await WireClient.open(port);
     client.write(startup(user));
@@ -134,7 +136,7 @@ test.each(loginPhases)('%s: FATAL, closed, reset, silent, nonsense', async (phas
       // A reset can come before the connection is even there.
       const client = await attempt().catch(() => null);
       if (client === null) return;
-      await expect(client.next()).rejects.toThrow();
+      await expect(client.next()).rejects.toThrow(/ECONNRESET|connection closed|EPIPE/);
       client.destroy();
     });
   }

@@ -26,15 +26,15 @@ const letters = (answer: WireMessage[]): string => answer.map(({ type }) => type
 const start = async (): Promise<WireClient> => (await WireClient.start(pods().pod(1).port, user)).client;
 
 test.each(['password', 'scram-sha-256'] as const)('%s logins', async (authentication) => {
-  const { cluster, pod } = pods();
+  const { cluster } = pods();
   cluster.users.set('ann', { password: 'sesame' });
   cluster.authentication = authentication;
   try {
-    const client = new pg.Client({ host: '127.0.0.1', port: pod(1).port, user: 'ann', password: 'sesame', database: 'defaultdb' });
+    const client = new pg.Client({ host: '127.0.0.1', port: pods().pod(1).port, user: 'ann', password: 'sesame', database: 'defaultdb' });
     await client.connect();
     expect((await client.query('SELECT current_user')).rows).toEqual([{ current_user: 'ann' }]);
     await client.end();
-    const wrong = new pg.Client({ host: '127.0.0.1', port: pod(1).port, user: 'ann', password: 'wrong', database: 'defaultdb' });
+    const wrong = new pg.Client({ host: '127.0.0.1', port: pods().pod(1).port, user: 'ann', password: 'wrong', database: 'defaultdb' });
     await expect(wrong.connect()).rejects.toMatchObject({ code: '28P01' });
   } finally {
     cluster.authentication = 'trust';
