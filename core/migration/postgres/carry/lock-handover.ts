@@ -63,8 +63,10 @@ export class LockHandover {
       while (!isTaken && !(await this.#isNext(group, left()))) await Promise.race([settled, sleep(POLL_MS)]);
       if (!isTaken) await this.#release(group, left());
     } catch (error) {
-      // What still waits there ends with its connection.
-      this.#next.server.destroy();
+      // A backend that waits for a lock does not notice that its client is gone: cancelled, or it would stay in the queue.
+      const { server } = this.#next;
+      if (server.isOpen) await server.cancel(() => !isTaken && server.isOpen);
+      server.destroy();
       await settled;
       throw error;
     }
