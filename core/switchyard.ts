@@ -47,6 +47,7 @@ import { SharedStatements } from './session/statements/shared.ts';
 import { ServerStates } from './session/server-states.ts';
 import { Planner } from './migration/planner/planner.ts';
 import { Preflight } from './migration/preflight.ts';
+import type { TransferDeadlines } from './migration/transfer/deadlines.ts';
 import { Pools } from './pool/pools.ts';
 import { Proxy } from './proxy/proxy.ts';
 import { ClientTls } from './tls/client-tls.ts';
@@ -75,6 +76,8 @@ export interface SwitchyardOptions {
   readonly poolSize?: number;
   /** Let sessions move to servers of an older major version. Default false. */
   readonly allowOlderServer?: boolean;
+  /** How long the phases of a transfer may take, where not as usual (tests). */
+  readonly deadlines?: Partial<TransferDeadlines>;
   /** Ends the program, as the console's SHUTDOWN asks for it. Left out: the console cannot. */
   readonly onShutdown?: () => void;
   /** Puts to work what is the host's of the settings; answers what could not be, in words. `note` makes an event of what came of it. */
@@ -219,6 +222,7 @@ export class Switchyard {
       redirects: this.#redirects,
       pools: this.#pools,
       preflight: this.#preflight,
+      deadlines: options.deadlines,
       settings: () => this.#settings.current.migration,
       onMoved: () => {},
       onTransfer: (row) => this.#noteTransfer(row),

@@ -81,8 +81,25 @@ export type SessionState = z.infer<typeof sessionState>;
  */
 export const routedBy = z.enum(['options', 'database', 'sni', 'listener', 'default', 'fallback']);
 
-/** The phases of a transfer, in their order (DESIGN.md section 5). The pause is `suspend` to `swap`. */
-export const transferPhase = z.enum(['preflight', 'dial', 'armed', 'suspend', 'capture', 'restore', 'verify', 'swap', 'resume', 'settled']);
+/**
+ * The phases of a transfer (DESIGN.md section 5). Which there are, and in what order, depends on its mode, and some come again: a session
+ * that is moved ahead of its client goes back to `armed` after `verify`, and from there to `check`, the second look at it. `login`: with
+ * the token of a CockroachDB session.
+ */
+export const transferPhase = z.enum([
+  'preflight',
+  'dial',
+  'armed',
+  'suspend',
+  'capture',
+  'login',
+  'restore',
+  'verify',
+  'check',
+  'swap',
+  'resume',
+  'settled',
+]);
 export type TransferPhase = z.infer<typeof transferPhase>;
 
 /**
@@ -258,9 +275,22 @@ export const transferRow = z.object({
   reason: z.string().nullable(),
   requestedAt: at,
   settledAt: at.nullable(),
+  /** How it is moved: what was chosen, of several tried the last; null while that is open. */
+  mode: transferMode.nullable(),
+  /** Null until a server was asked. */
+  dialect: transferDialect.nullable(),
   /** How long each phase took, in order; the current one is missing. */
   phases: z.array(z.object({ name: transferPhase, ms })),
-  /** The client-visible pause; null unless the session was suspended. */
+  /** Every stretch in which its client's input was held; their sum is what a client lost that never stopped sending. */
+  holdsMs: z.array(ms),
+  /** Most input that was held at once, in bytes. */
+  heldBytes: count,
+  /** Times its state was captured: 1, and one more for each time the client had changed it before it could be moved. */
+  attempts: count,
+  /**
+   * The longest of the holds that the client could notice: it had sent something, or the swap followed. 0 if there was none; null if
+   * nothing was held at all.
+   */
   pauseMs: ms.nullable(),
   /** Size of the captured state. */
   stateBytes: count.nullable(),

@@ -11,13 +11,15 @@ import type { Finding, Verdict } from '../contract/index.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../endpoints/map.ts';
 import type { Session } from '../session/session.ts';
 import { tlsKey } from '../tls/backend-tls.ts';
-import { block, type StepDeadlines } from './dialect.ts';
+import { block } from './dialect.ts';
 import { loginBlocker } from './login-blocker.ts';
 import { compareFacts, readFacts, type ServerFacts } from './postgres/facts.ts';
 import { postgresDialect } from './postgres/dialect.ts';
+import { transferDeadlines } from './transfer/deadlines.ts';
 
 const FACTS_KEPT_MS = 15_000;
 const FACTS_DEADLINE_MS = 5_000;
+const NOTHING_CARRIED = { advisoryLocks: false, heldCursors: false, temporaryTables: false, sequences: false };
 /** Startup parameters of the proxy's own connections; never a client's (pooling.md 3.2, CVE-2025-12819). */
 const OWN_STARTUP: ReadonlyMap<string, string> = new Map([
   ['application_name', 'switchyard'],
@@ -32,9 +34,6 @@ const NOT_CHECKED: Finding = {
     'not checked: currval and lastval of sequences, the random seed, session data of PL/Perl, PL/Python and PL/Tcl, unnamed dblink connections, and custom settings made by functions',
   hint: null,
 };
-
-/** Deadlines of the steps inside the pause. */
-export const DEADLINES: StepDeadlines = { captureMs: 1_000, restoreMs: 2_000 };
 
 /** A server cannot be asked: `side` says which. `blocker` is there when it lets the session's role not in, now or later. */
 export class FactsFailure extends Error {
@@ -71,9 +70,8 @@ export class Preflight {
     this.#passwordFile = options.passwordFile;
   }
 
-  /** Where `session` would go when it moves to endpoint `to`. Throws `CallError` (`unknown_endpoint`). */
-  target(session: Session, to: string): Target {
-    const spec = this.#map.require(to);
+  /** Where `session` would go when it moves to `spec`, which need not stand in the map. */
+  target(session: Session, spec: EndpointSpec): Target {
     const { identity, place } = session;
     const database = databaseAt(spec, place.defaultDatabase, session.database);
     return { spec, backend: backendId(spec), login: loginFor(spec, identity.user, database, identity.startup, identity.credential) };
@@ -110,7 +108,7 @@ export class Preflight {
 
   /** The verdict for one session. Never rejects but for an unknown endpoint. */
   async verdict(session: Session, to: string): Promise<Verdict> {
-    const target = this.target(session, to);
+    const target = this.target(session, this.#map.require(to));
     const findings = this.obvious(session, target);
     if (session.transfer !== null) findings.push(block('transferring', `it is already being moved to ${session.transfer.to}`));
     if (findings.length === 0) {
@@ -144,11 +142,12 @@ export class Preflight {
       server,
       journal: forwarder.journal,
       leavesUnnamed: forwarder.link.names !== null,
+      carry: NOTHING_CARRIED,
       onNotification: (frame: Buffer) => forwarder.deliverNotification(frame),
     };
-    const run = postgresDialect.capture(source, DEADLINES);
+    const run = postgresDialect.capture(source, transferDeadlines(), false);
     try {
-      return postgresDialect.judge(await run.state, source);
+      return postgresDialect.judge(await run.answer, source);
     } catch (error) {
       return [block('not_inspectable', error instanceof Error ? error.message : String(error))];
     } finally {

@@ -378,7 +378,7 @@ export class Proxy {
     this.tally.ended(end.kind);
     this.#options.onEnded(session, end);
     this.#keys.revoke(session.cancelPid);
-    session.transfer?.cancel('the client left');
+    session.transfer?.cancel(end.kind === 'server_lost' ? `the server connection was lost: ${end.message}` : 'the client left');
     this.#release(session, end);
     switch (end.kind) {
       case 'client_lost':

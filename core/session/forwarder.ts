@@ -34,6 +34,8 @@ export class Forwarder implements ServerOwner {
   readonly request: RequestProcessor;
   readonly response: ResponseProcessor;
   readonly journal: SessionJournal;
+  /** One more with every suspension and every change of the server connection: who waited for something finds out whether it is still his. */
+  generation = 0;
   /**
    * Whether what runs when the client is lost is brought to its end (by a cancel, a Sync, a CopyFail) so that the server connection can
    * be used again; else the session ends at once, with `busy`.
@@ -215,6 +217,7 @@ export class Forwarder implements ServerOwner {
   /** Gives up the server connection, at a safe point or from a suspension at one; input is held until `attach`. */
   detach(): ServerConnection | null {
     const server = this.#server;
+    this.generation++;
     server?.setOwner(null);
     // A client that reads slowly may have left it paused.
     server?.resumeReading();
@@ -257,6 +260,7 @@ export class Forwarder implements ServerOwner {
 
   /** Holds the client's input from here on; only at a safe point. The server connection is the caller's to talk to until `resume`. */
   suspend(watch: { onDeparture: () => void; onServerLost: (reason: string) => void }): void {
+    this.generation++;
     this.#onSafe = null;
     this.link.armed = false;
     this.link.suspended = true;
@@ -395,6 +399,7 @@ export class Forwarder implements ServerOwner {
   }
 
   #own(server: ServerConnection): void {
+    this.generation++;
     this.#server = server;
     this.link.names?.attached(server);
     this.response.changeServer(server.pid);

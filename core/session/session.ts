@@ -48,8 +48,8 @@ export interface SessionPlace {
 export interface SessionTransfer {
   readonly id: number;
   readonly to: string;
-  phase: TransferPhase;
-  /** Gives up, if the session is not suspended yet. */
+  readonly phase: TransferPhase;
+  /** Gives up, where it still can. */
   cancel(reason: string): void;
 }
 

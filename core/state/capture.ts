@@ -12,7 +12,10 @@ import { readState, type SessionStateCapture } from './state.ts';
 
 const GUARD = '_swy_guard';
 const STATE = '_swy_state';
-const TEXT_ARRAY = 1009;
+/** See `fingerprintQuery`. */
+export const PRINT = '_swy_print';
+/** Type OID of text[]. */
+export const TEXT_ARRAY = 1009;
 const INT8_ARRAY = 1016;
 
 /** The server refused the capture; the session and its transaction are as they were. */
@@ -31,27 +34,47 @@ export function serverVersionOf(server: ServerConnection): number {
   return major === null ? 0 : Number(major[1]) * 10_000;
 }
 
-/**
- * The messages of one capture. `customNames`: candidates; `types`: OIDs to name; `unnamed`: also ask whether the unnamed statement exists;
- * `dblinkSchema`: where dblink is installed.
- */
+/** Messages to be sent, and how many ReadyForQuery answer them. */
+export interface Batch {
+  readonly frames: Buffer;
+  readonly readyCount: number;
+}
+
+/** What else a capture asks. */
+export interface CaptureOptions {
+  /** Whether the unnamed statement exists. */
+  readonly unnamed?: boolean;
+  /** Where dblink is installed. */
+  readonly dblinkSchema?: string | null;
+  /** Another query for the same moment (`fingerprintQuery`). */
+  readonly besides?: readonly Buffer[];
+}
+
+/** The messages of one capture. `customNames`: candidates; `types`: OIDs to name. */
 export function captureFrames(
   serverVersion: number,
   customNames: Iterable<string>,
   types: Iterable<number>,
-  unnamed = false,
-  dblinkSchema: string | null = null,
-): { frames: Buffer; readyCount: number } {
-  const frames = [
-    ...run(GUARD, guardSql(serverVersion), [], []),
-    ...run(STATE, stateSql(serverVersion, dblinkSchema), [TEXT_ARRAY, INT8_ARRAY], [textArray(customNames), `{${[...types].join(',')}}`]),
-    syncMessage,
-  ];
+  { unnamed = false, dblinkSchema = null, besides = [] }: CaptureOptions = {},
+): Batch {
+  const state = runNamed(
+    STATE,
+    stateSql(serverVersion, dblinkSchema),
+    [TEXT_ARRAY, INT8_ARRAY],
+    [textArray(customNames), `{${[...types].join(',')}}`],
+  );
+  return guardedBatch(serverVersion, [...state, ...besides], unnamed);
+}
+
+/** Queries behind the guard, in one go; `unnamed`: and whether the unnamed statement exists. */
+export function guardedBatch(serverVersion: number, queries: readonly Buffer[], unnamed: boolean): Batch {
+  const frames = [...runNamed(GUARD, guardSql(serverVersion), [], []), ...queries, syncMessage];
   if (unnamed) frames.push(describe('S', ''), syncMessage);
   return { frames: Buffer.concat(frames), readyCount: unnamed ? 2 : 1 };
 }
 
-function run(name: string, sql: string, types: readonly number[], parameters: readonly string[]): Buffer[] {
+/** A query by a named statement and portal that are closed at once. */
+export function runNamed(name: string, sql: string, types: readonly number[], parameters: readonly string[]): Buffer[] {
   return [
     parse(name, sql, types),
     bind(name, name, parameters, { binaryResults: true }),
@@ -67,8 +90,7 @@ export function readCapture(messages: readonly Message[], guardedNames = GUARDED
   if (error !== undefined) throw new CaptureFailure(readErrorFields(error.body));
   const rows = messages.filter((message) => message.type === Server.DataRow).map((message) => readDataRow(message.body));
   const json = rows[1]?.[0];
-  if (rows.length !== 2 || rows[0] === undefined || json === undefined || json === null)
-    throw new Error('the capture came back incomplete');
+  if (rows.length < 2 || rows[0] === undefined || json === undefined || json === null) throw new Error('the capture came back incomplete');
   return readState(guardedNames, rows[0], json);
 }
 
@@ -84,24 +106,26 @@ export function splitAtReady(messages: readonly Message[]): Message[][] {
 }
 
 /**
- * After a capture that failed: a statement whose Execute failed stays prepared, because its Close was skipped. Removes its two
+ * After a capture that failed: a statement whose Execute failed stays prepared, because its Close was skipped. Removes its
  * names. Never rejects. A server that gives other answers than these is out of step: the session's next answer would be a wrong one,
  * so its connection is closed.
  */
 export async function cleanUpCapture(
   server: ServerConnection,
   deadlineMs: number,
-  [guard, state]: readonly [string, string] = [GUARD, STATE],
+  names: readonly string[] = [GUARD, STATE, PRINT],
 ): Promise<void> {
   if (!server.isOpen) return;
-  const exchange: Exchange = server.exchange(Buffer.concat([close('S', guard), close('S', state), syncMessage]), 1, { deadlineMs });
+  const exchange: Exchange = server.exchange(Buffer.concat([...names.map((name) => close('S', name)), syncMessage]), 1, {
+    deadlineMs,
+  });
   const answer = await exchange.answer.catch(() => null);
   await exchange.quiet;
   if (answer === null) return;
   const last = answer.at(-1);
   const refused = answer.some((message) => message.type === Server.ErrorResponse);
   const closed = answer.filter((message) => message.type === Server.CloseComplete).length;
-  if (last?.body[0] !== Status.Idle || (!refused && (closed !== 2 || answer.length !== 3))) {
+  if (last?.body[0] !== Status.Idle || (!refused && (closed !== names.length || answer.length !== names.length + 1))) {
     server.destroy('the server gave answers that belong to no question');
   }
 }

@@ -6,7 +6,7 @@ import type { ServerConnection } from '../backend/server-connection.ts';
 import { Server } from '../wire/codes.ts';
 import { readErrorFields } from '../wire/errors.ts';
 import type { Message } from '../wire/message-reader.ts';
-import { bind, execute, parse, syncMessage } from '../wire/messages.ts';
+import { bind, close, execute, parse, syncMessage } from '../wire/messages.ts';
 import { captureFrames, readCapture, serverVersionOf, splitAtReady } from './capture.ts';
 import { prepareText } from './prepare-text.ts';
 import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray } from './queries.ts';
@@ -69,9 +69,43 @@ const LATE = new Set([
 ]);
 const PARSES_PER_SYNC = 50;
 
-/** Restores and captures the result; rejects with `RestoreFailure`, `ServerLost` or `ExchangeDeadline`. */
-export async function restore(target: ServerConnection, input: RestoreInput, deadlineMs: number): Promise<SessionStateCapture> {
-  const groups = restoreGroups(input);
+/** What else is done on the target in between; each is awaited, and nothing is under way meanwhile. */
+export interface RestorePlaces {
+  /** Settings and role are restored. */
+  beforeStatements(): Promise<void>;
+  /** The named statements are; timeouts, client_encoding and the unnamed statement are not yet. */
+  afterStatements(): Promise<void>;
+}
+
+/** Restores and captures the result; rejects with `RestoreFailure`, `ServerLost`, `ExchangeDeadline`, or what one of `places` rejects with. */
+export async function restore(
+  target: ServerConnection,
+  input: RestoreInput,
+  deadlineMs: number,
+  places: RestorePlaces | null = null,
+): Promise<SessionStateCapture> {
+  const { settings, statements, rest } = restoreGroups(input);
+  if (places === null) return await replay(target, [...settings, ...statements, ...rest], input, deadlineMs);
+  await send(target, settings, deadlineMs);
+  await places.beforeStatements();
+  await send(target, statements, deadlineMs);
+  await places.afterStatements();
+  return await replay(target, rest, input, deadlineMs);
+}
+
+async function send(target: ServerConnection, groups: readonly Group[], deadlineMs: number): Promise<void> {
+  if (groups.length === 0) return;
+  const frames = Buffer.concat(groups.flatMap((group) => [...group.frames, syncMessage]));
+  const answers = splitAtReady(await target.exchange(frames, groups.length, { deadlineMs }).answer);
+  for (const [index, group] of groups.entries()) check(group, answers[index] ?? []);
+}
+
+async function replay(
+  target: ServerConnection,
+  groups: readonly Group[],
+  input: RestoreInput,
+  deadlineMs: number,
+): Promise<SessionStateCapture> {
   const verification = captureFrames(
     serverVersionOf(target),
     [...input.customNames, ...librarySettings(input.state)],
@@ -94,7 +128,12 @@ function check(group: Group, answer: readonly Message[]): void {
   throw new RestoreFailure(`the target cannot take over ${label}: ${message} (${sqlState})`, { kind, name, sqlState });
 }
 
-function restoreGroups({ state, unnamedParse, baseline, targetEncoding }: RestoreInput): Group[] {
+function restoreGroups({
+  state,
+  unnamedParse,
+  baseline,
+  targetEncoding,
+}: RestoreInput): Record<'settings' | 'statements' | 'rest', Group[]> {
   const encoding = state.textEncoding;
   const run = (label: string, sql: string, kind: Group['kind'], names: readonly string[], parameters: readonly string[] = []): Group => ({
     label,
@@ -118,7 +157,7 @@ function restoreGroups({ state, unnamedParse, baseline, targetEncoding }: Restor
   // Texts travel in the database's own terms; the client's encoding comes back right before its own frame.
   const neutral = encoding === 'utf8' ? 'UTF8' : 'SQL_ASCII';
   const encodingAtEnd = state.settings.get('client_encoding')?.value ?? targetEncoding;
-  return [
+  const before = [
     targetEncoding === neutral ? [] : set('setting', [['client_encoding', neutral]]),
     set(
       'setting',
@@ -138,15 +177,18 @@ function restoreGroups({ state, unnamedParse, baseline, targetEncoding }: Restor
             state.role,
           ]),
         ],
-    statementGroups(state),
+  ];
+  const rest = [
     state.channels.map((channel) => run(`LISTEN ${quoteIdentifier(channel)}`, `LISTEN ${quoteIdentifier(channel)}`, 'other', [])),
     set(
       'setting',
       settings.filter(([name]) => LATE.has(name)),
     ),
     encodingAtEnd === neutral ? [] : set('setting', [['client_encoding', encodingAtEnd]]),
-    unnamedParse === null ? [] : [unnamed(unnamedParse)],
-  ].flat();
+    // The restore itself has left one behind where the client has none.
+    [unnamed(unnamedParse ?? close('S', ''))],
+  ];
+  return { settings: before.flat(), statements: statementGroups(state), rest: rest.flat() };
 }
 
 function unnamed(frame: Buffer): Group {

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { useCluster } from '../support/cluster.ts';
-import { move, serverPort } from '../support/migration.ts';
+import { move, serverPort, transfer } from '../support/migration.ts';
 import { startRelay, type Fault, type Relay } from '../support/relay.ts';
 import { startYard, type Yard } from '../support/yard.ts';
 
@@ -17,7 +17,11 @@ beforeAll(async () => {
   relayA = await startRelay(a().port);
   relayB = await startRelay(b().port);
   const url = (relay: Relay): string => `postgresql://postgres@127.0.0.1:${relay.port}/postgres`;
-  running = await startYard({ endpoints: { 'ep-a': url(relayA), 'ep-b': url(relayB) } });
+  running = await startYard({
+    endpoints: { 'ep-a': url(relayA), 'ep-b': url(relayB) },
+    // A session that outlives its server by itself would tell nothing of the move.
+    options: { settings: { resurrection: { enabled: false } } },
+  });
 });
 afterAll(async () => {
   await running.stop();
@@ -107,7 +111,7 @@ test('the old server dies after the capture: the session is rescued by the move'
   const client = await connect();
   await client.query(`SET app.kept = 'yes'`);
   relayB.arm('silence', CAPTURE, 2);
-  const moved = move(yard(), client, 'ep-b');
+  const moved = transfer(yard(), client, 'ep-b', { mode: 'preconnect' });
   await relayB.struck();
   const killer = new pg.Client({ connectionString: a().url() });
   await killer.connect();

@@ -1,5 +1,6 @@
 /** Moving a session in a test, the way a script would: through the console. */
 import type pg from 'pg';
+import type { TransferMode, TransferRow } from '../../core/contract/index.ts';
 import type { Yard } from './yard.ts';
 
 /** What `MIGRATE` answers per session. */
@@ -39,6 +40,53 @@ export async function move(yard: Yard, session: SessionHandle, to: string, withi
     await consoleClient.end();
   }
 }
+
+/** How a move is asked for, where it is not left to the session's doing. */
+export interface Asked {
+  readonly mode?: TransferMode;
+  readonly withinMs?: number;
+  readonly carry?: Partial<Record<'advisoryLocks' | 'heldCursors' | 'temporaryTables' | 'sequences', boolean>>;
+}
+
+/** Moves one session through the call, and returns the transfer's whole row once it is settled. */
+export async function transfer(
+  yard: Yard,
+  session: SessionHandle,
+  to: string,
+  { mode, withinMs = 10_000, carry }: Asked = {},
+): Promise<TransferRow> {
+  const id = await sessionId(yard, session);
+  const settled = new Promise<TransferRow>((resolve, reject) => {
+    const expired = setTimeout(() => reject(new Error('the transfer did not settle')), withinMs + 60_000);
+    let operationId: number | null = null;
+    const stop = yard.switchyard.subscribe(({ transfers = [] }) => look(transfers));
+    const look = (rows: readonly TransferRow[]): void => {
+      const row = rows.find((each) => each.operationId === operationId && each.outcome !== null);
+      if (row === undefined) return;
+      clearTimeout(expired);
+      stop();
+      resolve(row);
+    };
+    const request = {
+      sessionIds: [id],
+      to,
+      withinMs,
+      forceAfterMs: null,
+      ...(mode && { mode }),
+      ...(carry && { carry: { ...NOTHING, ...carry } }),
+    };
+    Promise.resolve(yard.switchyard.handlers.migrate(request as Parameters<typeof yard.switchyard.handlers.migrate>[0])).then(
+      async (reply) => {
+        operationId = reply.operationId;
+        look((await yard.snapshot()).transfers);
+      },
+      reject,
+    );
+  });
+  return await settled;
+}
+
+const NOTHING = { advisoryLocks: false, heldCursors: false, temporaryTables: false, sequences: false };
 
 /** The port of the PostgreSQL server a session is on. */
 export async function serverPort(client: pg.Client): Promise<number> {

@@ -1,11 +1,11 @@
 /** One request of the operator, or a round of the balancer: its sessions, its progress, and how it ends. */
 import type { BlockerRow, OperationRow, TransferRow } from '../../contract/index.ts';
-import type { Errand, Moved, Plan } from './plan.ts';
+import type { Errand, Moved, Plan, Terms } from './plan.ts';
 import { SessionTask, type TaskContext, type TaskEnd } from './session-task.ts';
 
 /** What an operation needs of its planner. */
 export interface OperationContext extends Pick<TaskContext, 'watch'> {
-  begin(operationId: number, errand: Errand, ...rest: [withinMs: number, onChange: () => void]): ReturnType<TaskContext['begin']>;
+  begin(operationId: number, errand: Errand, terms: Terms, onChange: () => void): ReturnType<TaskContext['begin']>;
   /** Something in `row` changed. */
   changed(operation: Operation): void;
 }
@@ -116,7 +116,7 @@ export class Operation {
       watch: this.#context.watch,
       cancelled: this.#cancelled.signal,
       over: this.#over.signal,
-      begin: (errand, withinMs, onChange) => this.#context.begin(this.#row.id, errand, withinMs, onChange),
+      begin: (errand, withinMs, onChange) => this.#context.begin(this.#row.id, errand, { ...plan, withinMs }, onChange),
       changed: (task) => this.#noteBlocker(task),
     };
     const tasks = added.map((errand) => new SessionTask(errand, context));

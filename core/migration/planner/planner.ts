@@ -13,7 +13,8 @@ import { MigrationTally } from '../../metrics/migration-counters.ts';
 import type { Pools } from '../../pool/pools.ts';
 import type { Session } from '../../session/session.ts';
 import type { Preflight } from '../preflight.ts';
-import { Transfer, type TransferContext } from '../transfer.ts';
+import { transferDeadlines, type TransferDeadlines } from '../transfer/deadlines.ts';
+import { Transfer, type TransferContext } from '../transfer/transfer.ts';
 import { Operation } from './operation.ts';
 import { Pace } from './pace.ts';
 import type { Errand, Plan, Terms } from './plan.ts';
@@ -27,6 +28,8 @@ export interface PlannerOptions {
   readonly redirects: Redirects;
   readonly pools: Pools;
   readonly preflight: Preflight;
+  /** Where not as usual. */
+  readonly deadlines?: Partial<TransferDeadlines> | undefined;
   /** Of the moment. */
   settings(): Settings['migration'];
   /** A transfer began, changed its phase, or settled. */
@@ -178,7 +181,7 @@ export class Planner {
     const id = this.#nextOperation++;
     const operation = new Operation(id, plan, {
       watch: this.#watch,
-      begin: (operationId, errand, withinMs, onChange) => this.#begin(operationId, errand, withinMs, onChange),
+      begin: (operationId, errand, terms, onChange) => this.#begin(operationId, errand, terms, onChange),
       changed: ({ row }) => this.#options.onOperation(row),
     });
     this.#operations.set(id, operation);
@@ -190,7 +193,7 @@ export class Planner {
   #begin(
     operationId: number,
     { session, to }: Errand,
-    withinMs: number,
+    { withinMs, mode, carry }: Terms,
     onChange: () => void,
   ): { transfer: Transfer; settled: Promise<TransferRow> } {
     const backend = backendId(to);
@@ -198,13 +201,14 @@ export class Planner {
     const context: TransferContext = {
       pools,
       preflight,
+      deadlines: transferDeadlines(this.#options.deadlines),
       prepareSlot: (signal) => this.#pace.take(backend, signal),
       changed: (each) => {
         this.#options.onTransfer(each.row());
         onChange();
       },
     };
-    const transfer = new Transfer(this.#nextTransfer++, operationId, session, to.id, withinMs, context);
+    const transfer = new Transfer({ id: this.#nextTransfer++, operationId, session, to, withinMs, mode, carry }, context);
     return { transfer, settled: this.#run(transfer, backend) };
   }
 

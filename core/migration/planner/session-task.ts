@@ -1,6 +1,6 @@
 /** One session of an operation: its transfers, one after the other, until it has moved or it is given up. */
 import type { BlockerRow, TransferOutcome, TransferRow } from '../../contract/index.ts';
-import type { Transfer } from '../transfer.ts';
+import type { Transfer } from '../transfer/transfer.ts';
 import { endForced } from './forced-end.ts';
 import type { Errand, Plan } from './plan.ts';
 import { Retry } from './retry.ts';

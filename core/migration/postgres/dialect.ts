@@ -2,50 +2,60 @@
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { Finding } from '../../contract/index.ts';
 import type { SessionJournal } from '../../session/journal.ts';
-import { Server } from '../../wire/codes.ts';
-import { frame } from '../../wire/messages.ts';
-import { block, Refusal, warn, type CaptureRun, type Dialect, type Source, type StepDeadlines } from '../dialect.ts';
-import { captureFrames, CaptureFailure, cleanUpCapture, readCapture, serverVersionOf, splitAtReady } from '../../state/capture.ts';
+import { block, Refusal, warn, type Asking, type Dialect, type Source } from '../dialect.ts';
+import { captureFrames, readCapture, serverVersionOf } from '../../state/capture.ts';
+import { fingerprintQuery, readFingerprint } from '../../state/fingerprint.ts';
 import { restore } from '../../state/restore.ts';
 import type { SessionStateCapture } from '../../state/state.ts';
 import { verify } from '../../state/verify.ts';
-
-/** A session's state: what the server told, and the unnamed statement if it still exists. */
-export interface PostgresState {
-  readonly capture: SessionStateCapture;
-  readonly unnamedParse: Buffer | null;
-}
+import type { TransferDeadlines } from '../transfer/deadlines.ts';
+import { askSession } from './asking.ts';
+import { journalMark, recheck, unnamedOf, type PostgresState } from './recheck.ts';
+import { PostgresSide } from './side.ts';
 
 /** See the head of this file. */
-export const postgresDialect: Dialect<PostgresState, SessionStateCapture, SessionStateCapture> = {
+export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateCapture> = {
   name: 'postgres',
 
-  async prepare(target, journal, deadlines) {
-    return readOwn(target, journal.customNames, journal.unstableTypes, deadlines.restoreMs);
+  async open(opening, { dialMs }) {
+    const { journal } = opening;
+    const close = (connection: ServerConnection): void => opening.release(connection);
+    const connection = await opening.acquire();
+    try {
+      return new PostgresSide(connection, await readOwn(connection, journal.customNames, journal.unstableTypes, dialMs), close);
+    } catch (error) {
+      close(connection);
+      throw error;
+    }
   },
 
-  capture(source, deadlines) {
-    return runCapture(source, deadlines);
-  },
+  capture: captureSession,
 
   judge(state, source) {
     return judge(state.capture, source.journal, source.server);
   },
 
-  async restore(state, baseline, source, target, deadlines) {
-    await refuseDifferentTypes(state.capture, target, deadlines);
+  recheck,
+
+  async restore(state, source, { connection, baseline }, carrying, deadlines) {
+    await refuseDifferentTypes(state.capture, connection, deadlines);
     const input = {
       state: state.capture,
       unnamedParse: state.unnamedParse,
       customNames: source.journal.customNames,
       baseline,
-      targetEncoding: target.parameters.get('client_encoding') ?? 'UTF8',
+      targetEncoding: connection.parameters.get('client_encoding') ?? 'UTF8',
     };
-    return restore(target, input, deadlines.restoreMs);
+    const places = carrying && {
+      beforeStatements: () => carrying.beforeStatements(connection),
+      afterStatements: () => carrying.afterStatements(connection),
+    };
+    return await restore(connection, input, deadlines.restoreMs, places);
   },
 
-  verify(state, baseline, restored) {
+  async verify(state, _source, { baseline }, restored) {
     verify(state.capture, baseline, restored);
+    await Promise.resolve();
   },
 
   size(state) {
@@ -53,30 +63,25 @@ export const postgresDialect: Dialect<PostgresState, SessionStateCapture, Sessio
   },
 };
 
-function runCapture(source: Source, deadlines: StepDeadlines): CaptureRun<PostgresState> {
+function captureSession(source: Source, { captureMs }: TransferDeadlines, again: boolean): Asking<PostgresState> {
   const { server, journal } = source;
-  const unnamed = source.leavesUnnamed ? null : journal.unnamedParse;
-  const { frames, readyCount } = captureFrames(serverVersionOf(server), journal.customNames, journal.unstableTypes, unnamed !== null);
-  const exchange = server.exchange(frames, readyCount, {
-    deadlineMs: deadlines.captureMs,
-    onNotification: (body) => source.onNotification(frame(Server.NotificationResponse, body)),
+  const unnamed = unnamedOf(source);
+  const customNames = [...journal.customNames];
+  const mark = journalMark(journal);
+  const batch = captureFrames(serverVersionOf(server), customNames, journal.unstableTypes, {
+    unnamed: unnamed !== null,
+    besides: again ? fingerprintQuery(customNames) : [],
   });
-  const state = exchange.answer.then((messages) => {
-    const [captured = [], described = []] = splitAtReady(messages);
-    const missing = described.some((message) => message.type === Server.ErrorResponse);
-    if (missing) journal.forgetUnnamed();
-    return { capture: readCapture(captured), unnamedParse: unnamed === null || missing ? null : Buffer.from(unnamed) };
+  return askSession(source, batch, captureMs, ({ queries, unnamedIsMissing }) => {
+    if (unnamedIsMissing) journal.forgetUnnamed();
+    return {
+      capture: readCapture(queries),
+      unnamedParse: unnamedIsMissing ? null : unnamed,
+      fingerprint: again ? readFingerprint(queries) : null,
+      customNames,
+      mark,
+    };
   });
-  const quiet = state.then(
-    () => {},
-    async (error: unknown) => {
-      // Too late or refused. A capture still running is cancelled; only when the cancel has arrived and the answer is in may
-      // the client go on, or the cancel could hit its next query.
-      if (!(error instanceof CaptureFailure) && server.isOpen) await Promise.all([server.cancel(() => server.isOpen), exchange.quiet]);
-      await cleanUpCapture(server, deadlines.captureMs);
-    },
-  );
-  return { state, quiet };
 }
 
 /** A capture on a connection of the proxy's own. */
@@ -164,7 +169,7 @@ function judge(state: SessionStateCapture, journal: SessionJournal, server: Serv
 }
 
 /** The same OID must name the same type on the target, or drivers and Parse messages would mean another type (section 7). */
-async function refuseDifferentTypes(state: SessionStateCapture, target: ServerConnection, deadlines: StepDeadlines): Promise<void> {
+async function refuseDifferentTypes(state: SessionStateCapture, target: ServerConnection, deadlines: TransferDeadlines): Promise<void> {
   if (state.types.length === 0) return;
   const oids = state.types.map((type) => type.oid);
   const there = new Map((await readOwn(target, [], oids, deadlines.restoreMs)).types.map((type) => [type.oid, type.name]));

@@ -38,7 +38,7 @@ export async function takeSnapshot(forwarder: Forwarder, server: ServerConnectio
   // Where the client's names are not the server's, its unnamed statement is kept beside the server.
   const asksForUnnamed = link.names === null && journal.unnamedParse !== null;
   const version = serverVersionOf(server);
-  const { frames, readyCount } = captureFrames(version, journal.customNames, journal.unstableTypes, asksForUnnamed);
+  const { frames, readyCount } = captureFrames(version, journal.customNames, journal.unstableTypes, { unnamed: asksForUnnamed });
   const exchange = server.exchange(frames, readyCount, {
     deadlineMs: CAPTURE_MS,
     onNotification: (body) => forwarder.deliverNotification(frame(Server.NotificationResponse, body)),

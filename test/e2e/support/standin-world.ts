@@ -421,6 +421,11 @@ export class World {
             : 'Busy in transaction since 14:03:09; the deadline of 30 s passed.',
       requestedAt: Date.now() - (60 - id) * 9000,
       settledAt: Date.now() - (60 - id) * 9000 + 60,
+      mode: outcome === 'success' ? 'preconnect' : null,
+      dialect: 'postgres',
+      holdsMs: pauseMs === null ? [] : [pauseMs],
+      heldBytes: 0,
+      attempts: Number(outcome === 'success'),
       phases:
         outcome === 'refused'
           ? [{ name: 'preflight', ms: 1.2 }]
