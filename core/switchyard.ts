@@ -40,6 +40,7 @@ import { ServedSettings, type SettingsFile } from './facade/settings.ts';
 import { migrationCalls } from './facade/migration-calls.ts';
 import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
+import { timelineCalls, Timelines } from './facade/timelines.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
 import { Resurrection } from './session/resurrection/resurrection.ts';
@@ -116,6 +117,7 @@ export class Switchyard {
   readonly #sampler = new Sampler();
   readonly #stats = new StatsBook();
   readonly #metrics = new MetricsPage();
+  readonly #timelines = new Timelines(() => this.#proxy.sessions);
   readonly #closed = new ClosedDoors();
   readonly #departure: Departure;
   readonly #observations = new Observations();
@@ -135,6 +137,7 @@ export class Switchyard {
     this.#redirects = new Redirects(this.#map);
     this.#log.onEntry((entry) => {
       this.#metrics.noteEvent(entry);
+      this.#timelines.noteEvent(entry);
       this.#pending.noteLog(entry);
     });
     this.#passwordFile =
@@ -207,6 +210,7 @@ export class Switchyard {
       closed: (endpoint) => this.#closed.refusal(endpoint),
       onEnded: (session, end) => {
         this.#stats.book(session);
+        this.#timelines.noteEnd(session, end.message);
         this.#planner.ended(session);
         const spec = this.#map.get(session.place.endpoint);
         if (end.kind === 'server_lost' && spec !== undefined) void this.#status.check(spec);
@@ -378,6 +382,7 @@ export class Switchyard {
         log: this.#log,
         requireEndpoint: (id) => this.#map.require(id),
       }),
+      ...timelineCalls(this.#timelines, this.#options.version),
       'session.close': ({ sessionId }) => {
         const session = this.#proxy.sessions.get(sessionId);
         if (session === undefined) throw new CallError('unknown_session', `There is no session ${sessionId} any more.`);
@@ -502,6 +507,7 @@ export class Switchyard {
     if (row.phase !== 'settled' || row.outcome === null) return;
     this.#sampler.settled(row);
     this.#metrics.noteSettled(row);
+    this.#timelines.noteTransfer(row);
     const { level, code, message } = settledEntry(row);
     this.#log.add(level, code, message, row.sessionId);
   }
@@ -509,10 +515,12 @@ export class Switchyard {
   #sample(): void {
     this.#stats.bookAll(this.#proxy.sessions.values());
     const pools = this.#pools.rows();
+    const sessions = this.#sessionRows();
     this.#metrics.notePools(pools);
+    this.#timelines.notePins(sessions);
     this.#pending.noteSample(
       this.#sampler.take({
-        sessions: this.#sessionRows(),
+        sessions,
         pools,
         counters: this.#planner.counters(),
         sums: this.#stats.sum(),

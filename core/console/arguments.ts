@@ -19,6 +19,13 @@ export function clientNamed(argument: Argument, parameters: Parameters, host: Co
   });
 }
 
+/** The id of a client that may have left. */
+export function formerClientNamed(argument: Argument, parameters: Parameters): number {
+  const { text } = valueOf(argument, parameters);
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new ConsoleError('42704', `there is no client "${text}"`, { hint: 'SHOW CLIENTS lists them; the column is "id".' });
+}
+
 /** Ids match exactly; one written without quotes also matches without regard to case, if only one endpoint does. */
 export function endpointNamed(argument: Argument, parameters: Parameters, host: ConsoleHost): string {
   const { text, quoted } = valueOf(argument, parameters);

@@ -12,6 +12,8 @@ export type Command =
   | { readonly kind: 'show'; readonly view: ViewName }
   /** SHOW STATE of a client. */
   | { readonly kind: 'state'; readonly id: Argument }
+  /** SHOW TIMELINE of a client, also of one that has left. */
+  | { readonly kind: 'timeline'; readonly id: Argument }
   /** SHOW of a setting that drivers ask for. */
   | { readonly kind: 'setting'; readonly name: string }
   | {
@@ -110,6 +112,7 @@ function argumentsOf(command: Command): (Argument | null)[] {
     case 'pool':
       return [command.endpoint, command.within];
     case 'state':
+    case 'timeline':
     case 'client':
       return [command.id];
     case 'set':
@@ -122,6 +125,7 @@ function argumentsOf(command: Command): (Argument | null)[] {
 function parseShow(words: Words): Command {
   const name = words.keyword();
   if (name === 'STATE' && !words.atEnd()) return words.done({ kind: 'state', id: words.argument("a client's id") });
+  if (name === 'TIMELINE') return words.done({ kind: 'timeline', id: words.argument("a client's id") });
   if (isViewName(name)) return words.done({ kind: 'show', view: name });
   // `SHOW TRANSACTION ISOLATION LEVEL` is the one setting of several words.
   if (name === 'TRANSACTION' && words.keyword() === 'ISOLATION' && words.keyword() === 'LEVEL') {

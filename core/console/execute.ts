@@ -1,6 +1,6 @@
 /** Carries out a command and says beforehand which columns it will answer with. */
 import type { TransferRow } from '../contract/index.ts';
-import { clientNamed, endpointNamed, withinMsOf, type Parameters } from './arguments.ts';
+import { clientNamed, endpointNamed, formerClientNamed, type Parameters, withinMsOf } from './arguments.ts';
 import { columnsOfView, textColumns, type Column } from './columns.ts';
 import { tagOf, type Command } from './command.ts';
 import { ConsoleError } from './console-error.ts';
@@ -28,6 +28,7 @@ export interface ExecutionContext {
 
 const migrateColumns = textColumns(['id', 'outcome', 'reason', 'pause_ms', 'from_backend', 'to_backend']);
 const stateColumns = textColumns(['key', 'client', 'server']);
+const timelineColumns = textColumns(['at', 'event', 'detail']);
 
 /** The columns a command answers with; null if it answers no rows. */
 export function columnsOf(command: Command): readonly Column[] | null {
@@ -36,6 +37,8 @@ export function columnsOf(command: Command): readonly Column[] | null {
       return columnsOfView(command.view, viewOf(command.view));
     case 'state':
       return stateColumns;
+    case 'timeline':
+      return timelineColumns;
     case 'setting':
       return textColumns([command.name]);
     case 'migrate':
@@ -62,6 +65,12 @@ export async function execute(command: Command, parameters: Parameters, context:
     case 'state': {
       const lines = host.sessionState(clientNamed(command.id, parameters, host)) ?? [];
       return { columns, rows: lines.map(({ key, client, server }) => [key, client, server]), tag: `SHOW ${lines.length}` };
+    }
+    case 'timeline': {
+      const sessionId = formerClientNamed(command.id, parameters);
+      const { events } = await refusing(Promise.resolve(host.calls['session.timeline']({ sessionId })));
+      const rows = events.map(({ at, name, detail }): Cell[] => [new Date(at).toISOString(), name, detail]);
+      return { columns, rows, tag: `SHOW ${rows.length}` };
     }
     case 'setting': {
       const value = context.settings.get(command.name);

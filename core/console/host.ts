@@ -70,7 +70,15 @@ export interface ConsolePrepared {
 /** The calls that the console's commands are made of. */
 export type ConsoleCalls = Pick<
   Handlers,
-  'session.cancel' | 'session.rollback' | 'session.close' | 'pool.pause' | 'pool.resume' | 'pool.reconnect' | 'pool.kill' | 'settings.save'
+  | 'session.timeline'
+  | 'session.cancel'
+  | 'session.rollback'
+  | 'session.close'
+  | 'pool.pause'
+  | 'pool.resume'
+  | 'pool.reconnect'
+  | 'pool.kill'
+  | 'settings.save'
 >;
 
 /** What SHUTDOWN waits for: nothing, server connections to be given back, or clients to leave. */

@@ -8,6 +8,7 @@ import type { View } from './view.ts';
 
 /** The commands that change something, with a line of help. */
 const commands: readonly (readonly [command: string, description: string])[] = [
+  ['SHOW TIMELINE <id>', 'what happened to a client, also to one that left within the last hour'],
   ['SHOW STATE <id>', 'what a client has set, beside what its server connection has'],
   ['MIGRATE CLIENT <id> TO <endpoint> [WITHIN <seconds>]', 'move one client; waits for its safe point, 30 seconds unless told otherwise'],
   ['MIGRATE ENDPOINT <endpoint> TO <endpoint> [WITHIN <seconds>]', 'move every client of an endpoint'],

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { blockerRow, endpointId, poolMode, poolProfile, snapshot, transferMode, verdict } from './model.ts';
 import { carryOptions, savedSettings, settingsView } from './settings.ts';
+import { sessionTimeline, timelineExport } from './timeline.ts';
 
 const nothing = z.strictObject({});
 const sessionIds = z.array(z.number().int().positive()).min(1).max(10_000);
@@ -114,6 +115,11 @@ export const calls = {
     request: z.strictObject({ operationId }),
     reply: z.object({ blockers: z.array(blockerRow) }),
   },
+
+  /** What happened to a session, also one that has ended within the last hour; refused (`unknown_session`) if it is not known any more. */
+  'session.timeline': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: sessionTimeline },
+  /** Every timeline that is kept, to be saved as JSON. */
+  'timelines.export': { request: nothing, reply: timelineExport },
 
   /** Ends a session with FATAL 57P01. */
   'session.close': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },

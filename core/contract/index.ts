@@ -1,4 +1,5 @@
 export * from './model.ts';
 export * from './settings.ts';
+export * from './timeline.ts';
 export * from './calls.ts';
 export * from './events.ts';

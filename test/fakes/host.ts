@@ -107,6 +107,10 @@ export class FakeHost {
     'operation.cancel': () => ({}),
     'operation.undo': () => ({ operationId: 4 }),
     'operation.blockers': () => ({ blockers: [] }),
+    'session.timeline': () => {
+      throw new CallError('unknown_session', 'Nothing is known of it.');
+    },
+    'timelines.export': () => ({ exportedAt: 0, version: '0', sessions: [] }),
     'session.close': () => ({}),
     'session.cancel': () => ({}),
     'session.rollback': () => ({}),

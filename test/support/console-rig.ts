@@ -3,6 +3,7 @@ import net, { type AddressInfo } from 'node:net';
 import { ConsoleSession } from '../../core/console/console-session.ts';
 import type { ConsoleHost, ConsoleServer, StatFigures } from '../../core/console/host.ts';
 import {
+  CallError,
   settings,
   type EndpointRow,
   type LogEntry,
@@ -211,6 +212,25 @@ export class FakeHost implements ConsoleHost {
   reload = async () => void (await this.#call('reload', ''));
   shutdown = (wait: string) => void this.done.push(`shutdown ${wait}`);
   readonly calls: ConsoleHost['calls'] = {
+    'session.timeline': ({ sessionId }) => {
+      if (sessionId !== 1) throw new CallError('unknown_session', `Nothing is known of session ${sessionId} (any more).`);
+      return {
+        sessionId,
+        application: 'app',
+        user: 'me',
+        endpoint: 'ep-a',
+        backend: '127.0.0.1:1',
+        database: 'postgres',
+        routedBy: 'default',
+        connectedAt: at,
+        endedAt: null,
+        migrations: 0,
+        resurrections: 0,
+        events: [{ at, name: 'connected', detail: null }],
+        forgotten: 0,
+        transfers: [],
+      };
+    },
     'session.cancel': ({ sessionId }) => this.#call('session.cancel', sessionId),
     'session.rollback': ({ sessionId }) => this.#call('session.rollback', sessionId),
     'session.close': ({ sessionId }) => this.#call('session.close', sessionId),

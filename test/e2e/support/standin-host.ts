@@ -294,6 +294,10 @@ function handlersOf(
       throw notStaged('operation.undo');
     },
     'operation.blockers': () => ({ blockers: [] }),
+    'session.timeline': () => {
+      throw notStaged('session.timeline');
+    },
+    'timelines.export': () => ({ exportedAt: 0, version: '0', sessions: [] }),
     'session.close': ({ sessionId }) => {
       world.removeSession(sessionId);
       return {};
