@@ -64,7 +64,6 @@ export class Conversation implements Listener {
       for (let message = await this.#inbox.next(); message !== null; message = await this.#inbox.next()) {
         if (message.type === Client.Terminate) break;
         await this.#take(message);
-        if (this.#inbox.length === 0) await this.#output.flush();
         this.#tell();
       }
     } finally {
@@ -272,6 +271,7 @@ export class Conversation implements Listener {
   async #fail(error: SqlError): Promise<void> {
     if (this.#session.status === 'T') this.#session.status = 'E';
     await this.#output.say(errorResponse({ severity: 'ERROR', sqlState: error.sqlState, message: error.message }));
+    await this.#output.flush();
   }
 
   async #ready(): Promise<void> {

@@ -71,6 +71,7 @@ function readSimple(text: string, types: ParameterTypes, columns: readonly Colum
     return of('?column?', types.use(number, null), ({ values }) => values[number - 1] ?? null);
   }
   if (/^-?\d+$/.test(text)) return of('?column?', Oid.int8, () => text);
+  if (/^-?\d+\.\d+$/.test(text)) return of('?column?', Oid.numeric, () => text);
   if (/^'(?:[^']|'')*'$/.test(text)) return of('?column?', Oid.text, () => valueText(text));
   if (/^null$/i.test(text)) return of('?column?', Oid.text, () => null);
   if (/^(true|false)$/i.test(text)) return of('bool', Oid.bool, () => text[0]?.toLowerCase() ?? null);

@@ -1,7 +1,7 @@
 /** The few types of the dialect server, and their two formats. CockroachDB's INT is int8. */
 import { SqlError } from './sql-error.ts';
 
-export const Oid = { bool: 16, int8: 20, int2: 21, int4: 23, text: 25, oid: 26, varchar: 1043, bytea: 17 } as const;
+export const Oid = { bool: 16, int8: 20, int2: 21, int4: 23, text: 25, oid: 26, varchar: 1043, bytea: 17, numeric: 1700 } as const;
 
 const byName: Readonly<Record<string, number>> = {
   bool: Oid.bool,
@@ -18,6 +18,8 @@ const byName: Readonly<Record<string, number>> = {
   varchar: Oid.varchar,
   oid: Oid.oid,
   bytea: Oid.bytea,
+  numeric: Oid.numeric,
+  decimal: Oid.numeric,
 };
 
 /** The OID of a type's name. Throws `SqlError` 42704. */
