@@ -34,6 +34,7 @@ import { Feed } from './facade/feed.ts';
 import { Observations } from './facade/observations.ts';
 import { MetricsPage } from './facade/metrics-page.ts';
 import { Pending } from './facade/pending.ts';
+import { Restarts } from './facade/restarts.ts';
 import { Sampler } from './facade/sampler.ts';
 import { poolingOf } from './facade/pooling.ts';
 import { ServedSettings, type SettingsFile } from './facade/settings.ts';
@@ -112,6 +113,7 @@ export class Switchyard {
   readonly #settings: ServedSettings;
   readonly #preflight: Preflight;
   readonly #planner: Planner;
+  readonly #restarts: Restarts;
   readonly #feed: Feed;
   readonly #pending: Pending;
   readonly #sampler = new Sampler();
@@ -232,6 +234,15 @@ export class Switchyard {
       onTransfer: (row) => this.#noteTransfer(row),
       onOperation: (row) => this.#pending.noteOperation(row),
     });
+    this.#restarts = new Restarts({
+      sessions: this.#proxy.sessions,
+      map: this.#map,
+      pools: this.#pools,
+      planner: this.#planner,
+      resurrection: this.#resurrection,
+      changed: (row) => this.#pending.noteOperation(row),
+      report: (level, code, message) => this.#log.add(level, code, message),
+    });
     this.#map.onChange(() => {
       // An endpoint that comes or goes takes its own port along.
       void this.#proxy.doors.apply(options.listen.host, this.#settings.current.listeners);
@@ -284,6 +295,7 @@ export class Switchyard {
     this.#departure.stop();
     this.#feed.stop();
     this.#eventLoop.stop();
+    this.#restarts.stop();
     this.#planner.close();
     await this.#proxy.stop();
     this.#pools.close();
@@ -367,6 +379,7 @@ export class Switchyard {
         await this.#status.check(this.#map.require(id));
         return {};
       },
+      ...this.#restarts.handlers,
       ...migrationCalls({
         sessions: this.#proxy.sessions,
         map: this.#map,

@@ -101,6 +101,12 @@ export const calls = {
     request: z.strictObject({ backend, to: endpointId, withinMs, forceAfterMs, carry: carryOptions.optional() }),
     reply: operationStarted,
   },
+  /**
+   * Restarts a server under its sessions: each is held at its next safe point, nobody new comes to it, and once all are held the operation
+   * says `restart it now`. When it answers again all are brought back. Cancelled, or not restarted within `withinMs`, they go on as they
+   * were. Sessions that would lose something are its blockers. Refused (`unknown_backend`, `restarting`).
+   */
+  'backend.restart': { request: z.strictObject({ backend, withinMs: withinMs.default(300_000) }), reply: operationStarted },
   /** Lets new clients come to a drained backend again; what has moved stays. Refused (`not_drained`). */
   'backend.undrain': { request: z.strictObject({ backend }), reply: nothing },
   /** Stops those transfers of an operation that can still be stopped (everything before the pause), and what waits to be tried again. */

@@ -103,6 +103,7 @@ export class FakeHost {
     migrate: () => ({ operationId: 1 }),
     'endpoints.remap': () => ({ operationId: 2 }),
     'backend.drain': () => ({ operationId: 3 }),
+    'backend.restart': () => ({ operationId: 5 }),
     'backend.undrain': () => ({}),
     'operation.cancel': () => ({}),
     'operation.undo': () => ({ operationId: 4 }),

@@ -4,14 +4,17 @@ import { expect } from 'vitest';
 import type { Cluster } from '../../main/demo/cluster.ts';
 import type { Yard } from './yard.ts';
 
-/** Waits until all sessions of an endpoint that have ever asked anything have been looked at since: by their servers' own account. */
-export async function lookedAt(yard: Yard, cluster: Cluster, endpoint: string): Promise<void> {
+/**
+ * Waits until all sessions of an endpoint (or those of `ids`) that have ever asked anything have been looked at since: by their servers'
+ * own account.
+ */
+export async function lookedAt(yard: Yard, cluster: Cluster, endpoint: string, ids?: ReadonlySet<number>): Promise<void> {
   const direct = new pg.Client({ connectionString: cluster.url() });
   await direct.connect();
   try {
     await expect
       .poll(async () => {
-        const busy = (await yard.sessions()).filter(({ endpoint: id, queries }) => id === endpoint && queries > 0);
+        const busy = (await yard.sessions()).filter((row) => row.endpoint === endpoint && row.queries > 0 && ids?.has(row.id) !== false);
         const pids = busy.map(({ serverPid }) => serverPid);
         if (pids.includes(null)) return 'a session has no server connection';
         const { rows } = await direct.query<{ query: string }>(

@@ -48,13 +48,20 @@ export interface RunningOperation {
 /** Terms of which all but the time may be left out: then as the settings say, and nobody is ended. */
 export type TermsInput = Pick<Terms, 'withinMs'> & { readonly [K in keyof Omit<Terms, 'withinMs'>]?: Terms[K] | undefined };
 
+/** An operation that moves nobody: it has a number and a record like all others. */
+export interface HostedOperation {
+  readonly row: OperationRow;
+  cancel(): void;
+  blockers(): BlockerRow[];
+}
+
 const RECORDS_KEPT = 1_000;
 
 /** See the head of this file. */
 export class Planner {
   readonly #options: PlannerOptions;
   readonly #tally = new MigrationTally();
-  readonly #operations = new Map<number, Operation>();
+  readonly #operations = new Map<number, Operation | HostedOperation>();
   readonly #settled: TransferRow[] = [];
   /** With the backend that each goes to. */
   readonly #running = new Map<Transfer, string>();
@@ -120,15 +127,15 @@ export class Planner {
   /** See the call of that name. Throws `CallError`: `unknown_operation`, `not_undoable`. */
   undo(operationId: number, terms: TermsInput): RunningOperation {
     const operation = this.#require(operationId);
-    const { row, moved } = operation;
-    if (!row.undoable) {
+    const { row } = operation;
+    if (!row.undoable || !(operation instanceof Operation)) {
       throw new CallError(
         'not_undoable',
         row.settledAt === null ? `${row.label} has not ended yet.` : `${row.label} has nothing that could be undone.`,
         row.settledAt === null ? 'Cancel it first.' : null,
       );
     }
-    const { restore } = operation;
+    const { restore, moved } = operation;
     const plan = undoPlan(this.#options, row, moved, this.#terms(terms));
     if (plan.errands.length === 0 && restore === null) {
       throw new CallError('not_undoable', 'None of the sessions that it moved is still where it was moved to.');
@@ -142,6 +149,14 @@ export class Planner {
   /** A round of the balancer: `sessions` go to endpoint `to`. Throws `CallError`: `unknown_endpoint`, `draining`. */
   balance(group: string, to: string, sessions: readonly Session[], withinMs: number): RunningOperation {
     return this.#start(balancePlan(this.#options, group, this.#target(to), sessions, this.#terms({ withinMs })));
+  }
+
+  /** Keeps an operation of somebody else's beside its own, under the number that `make` is given. */
+  host<T extends HostedOperation>(make: (id: number) => T): T {
+    const id = this.#nextOperation++;
+    const operation = make(id);
+    this.#keep(id, operation);
+    return operation;
   }
 
   /** Stops what can still be stopped of an operation. Throws `CallError` (`unknown_operation`). */
@@ -184,8 +199,7 @@ export class Planner {
       begin: (operationId, errand, terms, onChange) => this.#begin(operationId, errand, terms, onChange),
       changed: ({ row }) => this.#options.onOperation(row),
     });
-    this.#operations.set(id, operation);
-    if (this.#operations.size > RECORDS_KEPT) this.#forgetOldest();
+    this.#keep(id, operation);
     operation.start();
     return { id, settled: operation.settled };
   }
@@ -233,7 +247,12 @@ export class Planner {
     for (const pool of this.#options.pools.all()) if (pool.backend === backend) pool.renew();
   }
 
-  #require(operationId: number): Operation {
+  #keep(id: number, operation: Operation | HostedOperation): void {
+    this.#operations.set(id, operation);
+    if (this.#operations.size > RECORDS_KEPT) this.#forgetOldest();
+  }
+
+  #require(operationId: number): Operation | HostedOperation {
     const operation = this.#operations.get(operationId);
     if (operation === undefined) throw new CallError('unknown_operation', `There is no operation ${operationId}.`);
     return operation;

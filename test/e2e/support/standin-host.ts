@@ -290,6 +290,9 @@ function handlersOf(
     'backend.undrain': () => {
       throw notStaged('backend.undrain');
     },
+    'backend.restart': () => {
+      throw notStaged('backend.restart');
+    },
     'operation.undo': () => {
       throw notStaged('operation.undo');
     },
