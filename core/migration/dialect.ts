@@ -59,6 +59,12 @@ export interface TargetSide {
 export interface Carrying {
   /** For the timeline: `2 advisory locks, 1 cursor`. */
   readonly what: string;
+  /** What could not be carried, and does not forbid the move; complete after `beforeSwap`. */
+  readonly findings: readonly Finding[];
+  /** Whether a finding of `judge` is none any more because of what was carried; known after `collect`. */
+  settles(finding: Finding): boolean;
+  /** In the hold, the old server in the middle of no message: reads there all that is to be carried. Changes nothing. */
+  collect(target: ServerConnection): Promise<void>;
   /** On the target, settings and role restored, before the prepared statements are parsed (temporary tables). */
   beforeStatements(target: ServerConnection): Promise<void>;
   /**
@@ -94,7 +100,10 @@ export interface Dialect<State, Side extends TargetSide, Restored> {
   /** What forbids the move or should be known about it, from the state alone. */
   judge(state: State, source: Source): Finding[];
 
-  /** What has to be carried, as `judge` let it pass; null, or no such step: nothing, a replay does it. */
+  /** Whether a finding forbids nothing because what it is about is carried on request. */
+  takesOver?(finding: Finding, carry: CarryOptions): boolean;
+
+  /** What has to be carried, of what `takesOver` let pass; null, or no such step: nothing, a replay does it. */
   carrying?(state: State, source: Source, side: Side, deadlines: TransferDeadlines): Carrying | null;
 
   /**

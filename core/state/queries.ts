@@ -71,6 +71,8 @@ export function stateSql(serverVersion: number, dblinkSchema: string | null = nu
 const STATE = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',pg_catalog.pg_backend_pid(),
 'vnum',pg_catalog.current_setting('server_version_num'),'db',pg_catalog.current_database(),'enc',pg_catalog.getdatabaseencoding(),
 'su',session_user,'cu',current_user,'role',pg_catalog.current_setting('role'),'rec',pg_catalog.pg_is_in_recovery(),
+'cl',(SELECT pg_catalog.json_build_array(pg_catalog.timezone('UTC',pg_catalog.pg_postmaster_start_time()),d.oid::pg_catalog.int8)
+  FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()),
 'gucs',(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(s.name,s.setting,s.source,s.reset_val,s.context))
   FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) ANY ('{session,client,user,database,database user}'::pg_catalog.text[])
   OR s.name OPERATOR(pg_catalog.=) ANY ('{{SEMANTIC}}'::pg_catalog.text[])),

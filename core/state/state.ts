@@ -18,6 +18,8 @@ const stateSchema = z.object({
   cu: z.string(),
   role: z.string(),
   rec: z.boolean(),
+  /** When the server was started (UTC), and the database's OID. */
+  cl: z.tuple([z.string(), z.number()]).nullable().default(null),
   /** name, value in base units, source; a look adds whether the session's user may set it */
   gucs: list(z.tuple([z.string(), z.string().nullable(), z.string()], z.unknown())),
   custom: z.record(z.string(), z.string()).nullable(),
@@ -74,6 +76,8 @@ export interface SessionStateCapture {
   readonly currentUser: string;
   readonly role: string;
   readonly inRecovery: boolean;
+  /** Equal texts: the same database of the same running server; null: not found out. */
+  readonly cluster: string | null;
   /** Guarded settings excluded: those are in `guarded`. */
   readonly settings: ReadonlyMap<string, Setting>;
   /** Values of the guarded settings, as SHOW prints them. */
@@ -122,6 +126,7 @@ export function readState(guardedNames: readonly string[], guard: readonly (Buff
     currentUser: raw.cu,
     role: raw.role,
     inRecovery: raw.rec,
+    cluster: raw.cl === null ? null : raw.cl.join('/'),
     settings,
     guarded,
     custom: new Map(Object.entries(raw.custom ?? {})),

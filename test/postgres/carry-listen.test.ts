@@ -39,7 +39,7 @@ async function move(old: ServerConnection, next: ServerConnection, outcome: 'swa
   await carrying.collect(next);
   await carrying.beforeStatements(next);
   for (const channel of state.channels) await runSql(next, `LISTEN "${channel}"`);
-  await carrying.afterRestore(next);
+  await carrying.afterStatements(next);
   await carrying.beforeSwap(next);
   if (outcome === 'undo') {
     await carrying.undo();
@@ -92,7 +92,7 @@ describe.each([
       const carrying = new PostgresCarrying('2 channels', old, state, nothing, 30_000);
       await carrying.collect(next);
       await carrying.beforeStatements(next);
-      await carrying.afterRestore(next);
+      await carrying.afterStatements(next);
       const kill = (): Promise<unknown> => runSql(killer, `SELECT pg_terminate_backend(${next.pid}, 10000)`);
       if (moment === 'before') {
         await kill();

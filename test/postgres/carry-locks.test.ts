@@ -99,7 +99,7 @@ test('a target that dies after it was given the locks gives them back', async ()
   const carrying = new PostgresCarrying('locks', old, await captureNow(old), everything, 30_000);
   await carrying.collect(next);
   await carrying.beforeStatements(next);
-  await carrying.afterRestore(next);
+  await carrying.afterStatements(next);
   await carrying.beforeSwap(next);
   const killer = await connectServer(a().url());
   await runSql(killer, `SELECT pg_terminate_backend(${next.pid}, 10000)`);
@@ -116,7 +116,7 @@ test('a lock that is gone to somebody else meanwhile ends the session, with the 
   const carrying = new PostgresCarrying('locks', old, await captureNow(old), everything, 30_000);
   await carrying.collect(next);
   await carrying.beforeStatements(next);
-  await carrying.afterRestore(next);
+  await carrying.afterStatements(next);
   await carrying.beforeSwap(next);
   const other = await connectServer(a().url());
   await runSql(other, `SELECT pg_terminate_backend(${next.pid}, 10000)`);

@@ -66,7 +66,7 @@ export async function carryOver(
     await carrying.beforeStatements(next);
     for (const channel of state.channels) await runSql(next, `LISTEN "${channel}"`);
     await hooks.between?.();
-    await carrying.afterRestore(next);
+    await carrying.afterStatements(next);
     await carrying.beforeSwap(next);
   } catch (error) {
     await carrying.undo();

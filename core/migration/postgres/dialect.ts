@@ -9,6 +9,7 @@ import { restore } from '../../state/restore.ts';
 import type { SessionStateCapture } from '../../state/state.ts';
 import { verify } from '../../state/verify.ts';
 import type { TransferDeadlines } from '../transfer/deadlines.ts';
+import { isTakenOver, PostgresCarrying, whatToCarry } from './carry/carry.ts';
 import { askSession } from './asking.ts';
 import { journalMark, recheck, unnamedOf, type PostgresState } from './recheck.ts';
 import { PostgresSide } from './side.ts';
@@ -33,6 +34,14 @@ export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateC
 
   judge(state, source) {
     return judge(state.capture, source.journal, source.server);
+  },
+
+  takesOver: isTakenOver,
+
+  carrying({ capture }, { server, carry }, { baseline }, { carryMs }) {
+    const sameCluster = capture.cluster !== null && capture.cluster === baseline.cluster;
+    const what = whatToCarry(capture, carry, sameCluster);
+    return what === null ? null : new PostgresCarrying(what, server, capture, carry, carryMs);
   },
 
   recheck,

@@ -2,7 +2,7 @@
 import type { CarryOptions, Finding, TransferMode } from '../../contract/index.ts';
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { Session } from '../../session/session.ts';
-import { block, Refusal, type AnyDialect, type Source, type TargetSide } from '../dialect.ts';
+import { block, Refusal, type AnyDialect, type Carrying, type Source, type TargetSide } from '../dialect.ts';
 import type { Target } from '../preflight.ts';
 import type { TransferDeadlines } from './deadlines.ts';
 import { Hold } from './hold.ts';
@@ -51,8 +51,14 @@ export class Move {
     const state = await hold.ask(dialect.capture(source, this.deadlines, again));
     record.stateBytes = dialect.size(state);
     const ties = this.session.lease.ties().map(({ code, reason, endsWhen }) => block(code, reason, `It can move after this: ${endsWhen}.`));
-    this.consider([...dialect.judge(state, source), ...ties]);
+    this.consider([...dialect.judge(state, source), ...ties].filter((finding) => dialect.takesOver?.(finding, this.carry) !== true));
     return state;
+  }
+
+  /** What was carried is as it was; what could not be is said. */
+  settleFindings(carrying: Carrying): void {
+    const { findings } = this.record;
+    findings.splice(0, findings.length, ...findings.filter((finding) => !carrying.settles(finding)), ...carrying.findings);
   }
 
   /** Calls `act` at the session's next safe point, in the same turn. */

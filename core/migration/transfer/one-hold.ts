@@ -15,6 +15,10 @@ export async function moveInOneHold(move: Move, side: TargetSide): Promise<void>
   try {
     const state = await move.capture(hold, source, false);
     carrying = dialect.carrying?.(state, source, side, deadlines) ?? null;
+    if (carrying !== null) {
+      await hold.boundary(deadlines.graceMs);
+      await hold.during(carrying.collect(move.connection(side)));
+    }
     if (dialect.login !== undefined) {
       record.begin('login');
       await hold.during(dialect.login(state, source, side, deadlines));
@@ -27,6 +31,7 @@ export async function moveInOneHold(move: Move, side: TargetSide): Promise<void>
     if (carrying !== null) {
       await hold.during(carrying.beforeSwap(move.connection(side)));
       await hold.boundary(deadlines.graceMs);
+      move.settleFindings(carrying);
     }
     hold.swap(move.connection(side), move.target);
   } catch (error) {

@@ -5,7 +5,7 @@
 import type { ServerConnection } from '../../../backend/server-connection.ts';
 import type { CarryOptions, Finding } from '../../../contract/index.ts';
 import type { SessionStateCapture } from '../../../state/state.ts';
-import { block, Refusal } from '../../dialect.ts';
+import { block, Refusal, type Carrying } from '../../dialect.ts';
 import { readLocks, takeLocks, type AdvisoryLock } from './advisory-locks.ts';
 import { Barrier } from './barrier.ts';
 import { identify } from './cluster.ts';
@@ -48,9 +48,9 @@ export function whatToCarry(state: SessionStateCapture, options: CarryOptions, s
 }
 
 /** See the head of this file. One per move, all of it in one hold, its steps in this order; what the steps reject with ends the move. */
-export class PostgresCarrying {
+export class PostgresCarrying implements Carrying {
   readonly what: string;
-  /** What could not be carried and does not forbid the move; complete after `afterRestore`. */
+  /** What could not be carried and does not forbid the move; complete after `afterStatements`. */
   readonly findings: Finding[] = [];
   readonly #server: ServerConnection;
   readonly #state: SessionStateCapture;
@@ -74,6 +74,11 @@ export class PostgresCarrying {
     this.#state = state;
     this.#options = options;
     this.#deadlineMs = deadlineMs;
+  }
+
+  /** Inside one cluster its notifications go on reaching it. */
+  settles({ level, code }: Finding): boolean {
+    return level !== 'block' && code === 'channel' && this.#sameCluster;
   }
 
   /**
@@ -108,7 +113,7 @@ export class PostgresCarrying {
   }
 
   /** What stands on the target by itself. */
-  afterRestore(target: ServerConnection): Promise<void> {
+  afterStatements(target: ServerConnection): Promise<void> {
     return this.#step(async (options) => {
       const own = this.#on(target);
       this.findings.push(...(await setSequences(own, this.#sequences, options())));
