@@ -6,6 +6,7 @@
 import type { Login } from '../backend/login.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { CarryOptions, Finding, TransferDialect } from '../contract/index.ts';
+import type { Reservation } from '../pool/reservation.ts';
 import type { SessionJournal } from '../session/journal.ts';
 import type { TransferDeadlines } from './transfer/deadlines.ts';
 
@@ -37,6 +38,10 @@ export interface Opening {
   acquire(): Promise<ServerConnection>;
   /** Closes a connection that `acquire` gave. */
   release(connection: ServerConnection): void;
+  /** Room in the target's pool for a connection that the dialect logs in itself; null: there is none. */
+  reserve(): Reservation | null;
+  /** What the target is told of the client (`address:port`); undefined: nothing. */
+  tells(): string | undefined;
   /** Ends when the transfer is given up. */
   readonly signal: AbortSignal;
 }

@@ -13,6 +13,7 @@ import { Deadlines } from '../session/deadlines.ts';
 import { farewell } from '../session/farewell.ts';
 import type { ForwarderEnd } from '../session/lessee.ts';
 import type { LeaseHost } from '../session/lease-host.ts';
+import { HeldNotes } from '../session/held-notes.ts';
 import { modeAt } from '../session/mode-at.ts';
 import { Session, type SessionIdentity } from '../session/session.ts';
 import { topOf, type ClientTls } from '../tls/client-tls.ts';
@@ -347,6 +348,7 @@ export class Proxy {
     const { endpoint } = session.place;
     const { mode, profile } = this.#options.pooling(endpoint);
     const possible = modeAt(mode, parameters);
+    if (parameters.has('crdb_version')) session.forwarder.journal.held ??= new HeldNotes();
     session.lease.configure(possible, profile);
     if (possible === mode || this.#limited.has(endpoint)) return;
     this.#limited.add(endpoint);

@@ -6,6 +6,7 @@
 import { Client, HEADER_BYTES } from '../wire/codes.ts';
 import { digest } from '../sql/digest.ts';
 import { Effect, effectsOf } from '../sql/effects.ts';
+import type { HeldNotes } from './held-notes.ts';
 import { customSettingNames, mentionsCustomSettings, statementKind } from '../sql/facts.ts';
 
 /** User-defined types, and those of information_schema, start here: their OIDs differ between servers. */
@@ -62,6 +63,8 @@ export class SessionJournal {
   ownNames = false;
   /** The statement to which the effects since `takeEffects` are due, its constants left out. */
   suspect: string | null = null;
+  /** What the server would let go without a word; null: it is told by its catalogs (PostgreSQL). */
+  held: HeldNotes | null = null;
   #effects = 0;
   #unnamedEffects = 0;
   /** Effects of named statements that have any. */
@@ -118,6 +121,7 @@ export class SessionJournal {
   query(bytes: Buffer, start: number, end: number, complete: boolean): void {
     this.kind = statementKind(bytes, start, end);
     this.#forgetUnnamed();
+    this.held?.note(bytes, start, end);
     if (this.watch !== null) this.#effects |= this.#look(bytes, start, end, complete);
     if (mentionsCustomSettings(bytes, start, end)) this.#learnNames(bytes.toString('utf8', start, end), null);
   }
@@ -130,6 +134,7 @@ export class SessionJournal {
     let textEnd = bytes.indexOf(0, nameEnd + 1);
     if (textEnd < 0 || textEnd > end) textEnd = end;
     this.kind = statementKind(bytes, nameEnd + 1, textEnd);
+    this.held?.note(bytes, nameEnd + 1, textEnd);
     const unnamed = nameEnd === nameStart;
     if (unnamed) this.#keepUnnamed(bytes, start, end, length, complete);
     if (this.watch !== null)

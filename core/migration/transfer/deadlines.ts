@@ -8,6 +8,8 @@ export interface TransferDeadlines {
   readonly dialMs: number;
   /** Reading the session's state. In a hold. */
   readonly captureMs: number;
+  /** How long an answer that missed its deadline is waited for on the old server, before that is given up (CockroachDB). In a hold. */
+  readonly lateMs: number;
   /** Logging in with the session's token. In a hold. */
   readonly loginMs: number;
   /** Rebuilding the state on the target and capturing the result. In a hold, or while the client runs on. */
@@ -26,6 +28,7 @@ const DEFAULTS: TransferDeadlines = {
   preflightMs: 15_000,
   dialMs: 10_000,
   captureMs: 1_000,
+  lateMs: 10_000,
   loginMs: 5_000,
   restoreMs: 2_000,
   verifyMs: 2_000,

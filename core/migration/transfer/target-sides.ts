@@ -1,6 +1,7 @@
 /** Opens the target for a transfer, and opens another one when what was restored there is out of date. One is open at a time. */
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { Pools } from '../../pool/pools.ts';
+import { cleanWant } from '../../pool/want.ts';
 import { Refusal, type TargetSide } from '../dialect.ts';
 import { loginBlocker } from '../login-blocker.ts';
 import type { Move } from './move.ts';
@@ -54,6 +55,8 @@ export class TargetSides {
         signal: patience.signal,
         acquire: async () => acquired ?? (await this.acquire()),
         release: (connection) => this.#context.pools.release(connection, 'close'),
+        reserve: () => this.#context.pools.reserve(cleanWant(target.login, target.spec.id)),
+        tells: () => this.#context.pools.tells(target.login),
       },
       deadlines,
     );

@@ -1,0 +1,81 @@
+/**
+ * The dialect of CockroachDB: the server itself hands out a session and takes it back (cockroach-migration.md section 2), the proxy carries
+ * what it hands out, and checks that it arrived. All in one hold, on a channel that was opened before.
+ */
+import type { ServerConnection } from '../../backend/server-connection.ts';
+import { info, Refusal, type Asking, type Dialect, type Source } from '../dialect.ts';
+import type { TransferDeadlines } from '../transfer/deadlines.ts';
+import { findHeld } from './held.ts';
+import { shapesOf } from './look.ts';
+import { checkSame, restoreSession, type Restored } from './restore.ts';
+import { CockroachSide } from './side.ts';
+import { askForState, MAX_STATE_BYTES, type TransferState } from './transfer-state.ts';
+
+/** See the head of this file. */
+export const cockroachDialect: Dialect<TransferState, CockroachSide, Restored> = {
+  name: 'cockroach',
+
+  open: (opening, deadlines) => CockroachSide.open(opening, deadlines),
+
+  capture: (source, deadlines) => askForSession(source, deadlines),
+
+  judge: ({ look }) =>
+    look.statements !== null && look.settings !== null
+      ? []
+      : [info('not_compared', 'the server does not tell what a session has prepared or set: what is restored cannot be compared with it')],
+
+  /** The old server has nothing else to do meanwhile: it is asked what the session's statements look like. */
+  async login(state, source, side, deadlines) {
+    const shapes = shapesOf(source.server, state.look.statements ?? new Set(), deadlines.checkMs + deadlines.lateMs);
+    try {
+      await side.logIn(state, deadlines.loginMs);
+    } finally {
+      // The client may not go on before.
+      side.shapes = await shapes;
+    }
+  },
+
+  restore: async (state, _source, side, _carrying, deadlines) => await restoreSession(connectionOf(side), state, deadlines.restoreMs),
+
+  verify: async (state, _source, side, restored) => {
+    await Promise.resolve();
+    checkSame(state, side.shapes, restored);
+  },
+
+  size: ({ bytes }) => bytes,
+};
+
+/** What the server would let go without a word is looked for first. */
+function askForSession({ server, journal, leavesUnnamed, onNotification }: Source, deadlines: TransferDeadlines): Asking<TransferState> {
+  const { captureMs: deadlineMs, lateMs } = deadlines;
+  const ask = (): Asking<TransferState> =>
+    askForState(server, {
+      deadlineMs,
+      lateMs,
+      maxBytes: MAX_STATE_BYTES,
+      looks: true,
+      unnamedParse: leavesUnnamed ? null : journal.unnamedParse,
+      onUnasked: onNotification,
+    });
+  const { held } = journal;
+  if (held === null || held.isEmpty) return ask();
+  const asking = findHeld(server, held, deadlineMs + lateMs).then((findings) => {
+    if (findings.length > 0) throw new Refusal(findings);
+    return ask();
+  });
+  return {
+    answer: asking.then(({ answer }) => answer),
+    quiet: asking.then(
+      ({ quiet }) => quiet,
+      (error: unknown) => {
+        if (!(error instanceof Refusal))
+          server.destroy(`it did not say what the session holds: ${error instanceof Error ? error.message : String(error)}`);
+      },
+    ),
+  };
+}
+
+function connectionOf({ connection }: CockroachSide): ServerConnection {
+  if (connection === null) throw new Error('the session has not logged in on the target');
+  return connection;
+}
