@@ -1,6 +1,6 @@
 /** The page that Prometheus reads, and the figures that are kept for it alone. */
 import type { ConsoleHost } from '../console/host.ts';
-import type { LogEntry, PoolRow, TransferRow } from '../contract/index.ts';
+import type { LogEntry, PoolRow, TransferMode, TransferRow } from '../contract/index.ts';
 import { Histogram } from '../metrics/histogram.ts';
 import { exposition } from '../metrics/prometheus.ts';
 import { ownMetrics, type PageFigures } from './own-metrics.ts';
@@ -13,7 +13,11 @@ const BYTES = [256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304,
 /** See the head of this file. */
 export class MetricsPage {
   readonly #latency = new Histogram(SECONDS);
-  readonly #pause = new Histogram(SECONDS);
+  /** By mode. */
+  readonly #pauses = new Map<TransferMode, Histogram>();
+  readonly #held = new Histogram(BYTES);
+  /** By the code of what forbade it. */
+  readonly #refusals = new Map<string, number>();
   readonly #state = new Histogram(BYTES);
   readonly #pools = new PoolBook();
   readonly #events = new Map<LogEntry['level'], number>([
@@ -23,11 +27,20 @@ export class MetricsPage {
   ]);
 
   /** A transfer has settled. */
-  noteSettled({ outcome, requestedAt, settledAt, pauseMs, stateBytes }: TransferRow): void {
-    if (outcome === null || outcome === 'refused') return;
+  noteSettled({ outcome, requestedAt, settledAt, pauseMs, stateBytes, mode, heldBytes, findings }: TransferRow): void {
+    if (outcome === null) return;
+    if (outcome === 'refused') {
+      const code = findings.find(({ level }) => level === 'block')?.code ?? 'other';
+      this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
+      return;
+    }
     this.#latency.add(((settledAt ?? requestedAt) - requestedAt) / 1000);
-    if (pauseMs !== null) this.#pause.add(pauseMs / 1000);
     if (stateBytes !== null) this.#state.add(stateBytes);
+    if (pauseMs === null || mode === null) return;
+    this.#held.add(heldBytes);
+    const pauses = this.#pauses.get(mode) ?? new Histogram(SECONDS);
+    this.#pauses.set(mode, pauses);
+    pauses.add(pauseMs / 1000);
   }
 
   noteEvent({ level }: LogEntry): void {
@@ -48,7 +61,9 @@ export class MetricsPage {
       ...ownMetrics(now, {
         pools: this.#pools.rows(),
         migrationLatency: this.#latency.snapshot(),
-        migrationPause: this.#pause.snapshot(),
+        migrationPauses: [...this.#pauses].map(([mode, pauses]) => ({ labels: { mode }, counts: pauses.snapshot() })),
+        migrationHeld: this.#held.snapshot(),
+        refusals: this.#refusals,
         migrationState: this.#state.snapshot(),
         events: this.#events,
         ...more,

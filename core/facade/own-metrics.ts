@@ -21,8 +21,12 @@ export interface OwnFigures extends PageFigures {
   readonly pools: readonly BookedPool[];
   /** Seconds. */
   readonly migrationLatency: HistogramCounts;
-  /** Seconds. */
-  readonly migrationPause: HistogramCounts;
+  /** Seconds, by mode. */
+  readonly migrationPauses: readonly { readonly labels: Labels; readonly counts: HistogramCounts }[];
+  /** Bytes. */
+  readonly migrationHeld: HistogramCounts;
+  /** By the code of what forbade the transfer. */
+  readonly refusals: ReadonlyMap<string, number>;
   /** Bytes. */
   readonly migrationState: HistogramCounts;
   readonly events: ReadonlyMap<LogEntry['level'], number>;
@@ -61,11 +65,22 @@ function ofMigrations(host: ConsoleHost, figures: OwnFigures): Family[] {
     },
     {
       name: 'switchyard_migration_pause_seconds',
-      help: 'How long clients were held while their session moved.',
+      help: 'How long clients were held while their session moved, by how it was moved.',
       type: 'histogram',
-      counts: figures.migrationPause,
+      series: figures.migrationPauses,
     },
-    single('switchyard_migrations_refused_total', 'Transfers that were refused before anything was tried.', counters.refused, 'counter'),
+    {
+      name: 'switchyard_migration_held_bytes',
+      help: 'Most input of the client that was held at once during a transfer.',
+      type: 'histogram',
+      counts: figures.migrationHeld,
+    },
+    {
+      name: 'switchyard_migrations_refused_total',
+      help: 'Transfers that were refused before anything was tried, by what forbade them.',
+      type: 'counter',
+      samples: [...figures.refusals].map(([code, value]) => ({ labels: { code }, value })),
+    },
     single('switchyard_migrations_in_flight', 'Transfers under way.', counters.inFlight),
   ];
 }

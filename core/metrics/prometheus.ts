@@ -14,7 +14,14 @@ export type Family =
       readonly type: 'counter' | 'gauge';
       readonly samples: readonly { readonly labels: Labels; readonly value: number }[];
     }
-  | { readonly name: string; readonly help: string; readonly type: 'histogram'; readonly counts: HistogramCounts };
+  | { readonly name: string; readonly help: string; readonly type: 'histogram'; readonly counts: HistogramCounts }
+  | {
+      readonly name: string;
+      readonly help: string;
+      readonly type: 'histogram';
+      /** One per label set. */
+      readonly series: readonly { readonly labels: Labels; readonly counts: HistogramCounts }[];
+    };
 
 /**
  * The text of a page. Families without a value are left out; values with the same labels are added up, since clients choose names that
@@ -27,7 +34,7 @@ export function exposition(families: readonly Family[]): string {
     const { name, help, type } = family;
     if (names.has(name)) throw new Error(`metric ${name} is there twice`);
     names.add(name);
-    const samples = family.type === 'histogram' ? histogramLines(name, family.counts) : sampleLines(name, family.samples);
+    const samples = linesOf(family);
     if (samples.length > 0) lines.push(`# HELP ${name} ${escaped(help, false)}`, `# TYPE ${name} ${type}`, ...samples);
   }
   return `${lines.join('\n')}\n`;
@@ -42,12 +49,19 @@ function sampleLines(name: string, samples: readonly { readonly labels: Labels; 
   return [...values].map(([text, value]) => `${name}${text} ${numberText(value)}`);
 }
 
-function histogramLines(name: string, { buckets, sum, count }: HistogramCounts): string[] {
+function linesOf(family: Family): string[] {
+  if ('samples' in family) return sampleLines(family.name, family.samples);
+  if ('counts' in family) return histogramLines(family.name, family.counts, {});
+  return family.series.flatMap(({ labels, counts }) => histogramLines(family.name, counts, labels));
+}
+
+function histogramLines(name: string, { buckets, sum, count }: HistogramCounts, labels: Labels): string[] {
+  const bucket = (upTo: string, value: number): string => `${name}_bucket${labelText({ ...labels, le: upTo })} ${value}`;
   return [
-    ...buckets.map((bucket) => `${name}_bucket{le="${numberText(bucket.upTo)}"} ${bucket.count}`),
-    `${name}_bucket{le="+Inf"} ${count}`,
-    `${name}_sum ${numberText(sum)}`,
-    `${name}_count ${count}`,
+    ...buckets.map(({ upTo, count: value }) => bucket(numberText(upTo), value)),
+    bucket('+Inf', count),
+    `${name}_sum${labelText(labels)} ${numberText(sum)}`,
+    `${name}_count${labelText(labels)} ${count}`,
   ];
 }
 

@@ -80,18 +80,27 @@ function unescape(text: string, quoted: boolean): string {
   });
 }
 
+/** Every label set is a histogram of its own. */
 function checkHistogram(name: string, samples: ReadonlyMap<string, number>): void {
+  const counts = [...samples.keys()].filter((key) => key.startsWith(`${name}_count`));
+  if (counts.length === 0) throw new Error(`histogram ${name} has no count`);
+  for (const key of counts) checkSeries(name, samples, key.slice(`${name}_count`.length));
+}
+
+function checkSeries(name: string, samples: ReadonlyMap<string, number>, labels: string): void {
   const buckets = [...samples].flatMap(([key, value]) => {
-    const [, bound] = /_bucket\{le="([^"]+)"\}$/.exec(key) ?? [];
-    return bound === undefined ? [] : [{ bound: bound === '+Inf' ? Infinity : Number(bound), value }];
+    const [le = '', bound = ''] = /(?<=[{,])le="([^"]+)",?/.exec(key) ?? [];
+    const others = key.replace(le, '').replace(/,?\}$/, '}').replace('{}', '');
+    const isOwn = le !== '' && others === `${name}_bucket${labels}`;
+    return isOwn ? [{ bound: bound === '+Inf' ? Infinity : Number(bound), value }] : [];
   });
   for (const [at, bucket] of buckets.entries()) {
     const before = buckets[at - 1];
     if (before !== undefined && !(before.bound < bucket.bound && before.value <= bucket.value))
-      throw new Error(`buckets of ${name} do not ascend`);
+      throw new Error(`buckets of ${name}${labels} do not ascend`);
   }
   const last = buckets.at(-1);
-  if (last?.bound !== Infinity || last.value !== samples.get(`${name}_count`) || !samples.has(`${name}_sum`)) {
-    throw new Error(`histogram ${name} is not complete`);
+  if (last?.bound !== Infinity || last.value !== samples.get(`${name}_count${labels}`) || !samples.has(`${name}_sum${labels}`)) {
+    throw new Error(`histogram ${name}${labels} is not complete`);
   }
 }

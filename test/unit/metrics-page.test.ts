@@ -110,7 +110,8 @@ describe('the text', () => {
     for (const outcome of ['success', 'success', 'error_recoverable', 'error_fatal', 'refused'] as const) {
       host.tally.begin();
       host.tally.settle(outcome, 12, outcome === 'success' ? 1.23456 : null);
-      page.noteSettled(transferRow(1, 'ep-b', outcome, null));
+      const found = { level: 'block', code: 'temp_object', message: 'it has a temporary table', hint: null } as const;
+      page.noteSettled({ ...transferRow(1, 'ep-b', outcome, null), findings: outcome === 'refused' ? [found] : [] });
     }
     const families = readPrometheusText(pageOf(host, page));
     const value = (name: string): number => families.get(name)?.samples.get(name) ?? Number.NaN;
@@ -121,11 +122,14 @@ describe('the text', () => {
     expect(latency?.get('proxy_conn_migration_attempted_latency_seconds_count')).toBe(all);
     expect(latency?.get('proxy_conn_migration_attempted_latency_seconds_sum')).toBeCloseTo(0.048, 9);
     const pause = families.get('switchyard_migration_pause_seconds')?.samples;
-    expect(pause?.get('switchyard_migration_pause_seconds_count')).toBe(2);
-    expect(pause?.get('switchyard_migration_pause_seconds_bucket{le="0.001"}')).toBe(0);
-    expect(pause?.get('switchyard_migration_pause_seconds_bucket{le="0.0025"}')).toBe(2);
+    expect(pause?.get('switchyard_migration_pause_seconds_count{mode="preconnect"}')).toBe(2);
+    expect(pause?.get('switchyard_migration_pause_seconds_bucket{le="0.001",mode="preconnect"}')).toBe(0);
+    expect(pause?.get('switchyard_migration_pause_seconds_bucket{le="0.0025",mode="preconnect"}')).toBe(2);
     expect(families.get('proxy_conn_migration_transfer_response_message_size_bytes')?.samples.size).toBe(12);
-    expect(value('switchyard_migrations_refused_total')).toBe(1);
+    expect(families.get('switchyard_migration_held_bytes')?.samples.get('switchyard_migration_held_bytes_count')).toBe(2);
+    expect(
+      families.get('switchyard_migrations_refused_total')?.samples.get('switchyard_migrations_refused_total{code="temp_object"}'),
+    ).toBe(1);
   });
 
   it('says nothing twice, and adds up what is called alike', () => {
