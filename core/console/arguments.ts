@@ -1,5 +1,5 @@
 /** The words of a command as what they stand for: clients, endpoints, times. All throw `ConsoleError`. */
-import type { Argument } from './command.ts';
+import type { Argument } from './words.ts';
 import { ConsoleError } from './console-error.ts';
 import type { ConsoleHost } from './host.ts';
 
@@ -39,10 +39,22 @@ export function endpointNamed(argument: Argument, parameters: Parameters, host: 
 /** Seconds as milliseconds; null: as long as usual. */
 export function withinMsOf(argument: Argument | null, parameters: Parameters): number {
   if (argument === null) return defaultWithinSeconds * 1000;
+  return secondsOf(argument, parameters, 'WITHIN', maxWithinSeconds);
+}
+
+/** Seconds behind `word`, as milliseconds. */
+export function secondsOf(argument: Argument, parameters: Parameters, word: string, most: number): number {
   const { text } = valueOf(argument, parameters);
   const value = /^\d+(\.\d*)?$|^\.\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 0 && value <= maxWithinSeconds) return Math.round(value * 1000);
-  throw new ConsoleError('22023', `WITHIN takes seconds from 0 to ${maxWithinSeconds}, not "${text}"`);
+  if (value >= 0 && value <= most) return Math.round(value * 1000);
+  throw new ConsoleError('22023', `${word} takes seconds from 0 to ${most}, not "${text}"`);
+}
+
+/** A whole number above 0. */
+export function numberOf(argument: Argument, parameters: Parameters, what: string): number {
+  const { text } = valueOf(argument, parameters);
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new ConsoleError('22023', `${what} is a number, not "${text}"`);
 }
 
 /** What is written, or bound. */

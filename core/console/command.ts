@@ -1,12 +1,12 @@
 /** The console's language: what one statement asks for. */
-import { identifierValue, stringValue, tokens, type Token } from '../sql/lexer.ts';
 import { isConfigurationKey } from './configuration.ts';
 import { ConsoleError } from './console-error.ts';
 import type { ShutdownWait } from './host.ts';
+import { isMoveCommand, moveArguments, parseMove, type MoveCommand } from './move-command.ts';
 import { isViewName, type ViewName } from './views.ts';
+import { isKeyword, syntaxHint, Words, type Argument } from './words.ts';
 
-/** A word of a command: written out, or a parameter `$n` that Bind fills in. */
-export type Argument = { readonly text: string; readonly quoted: boolean } | { readonly parameter: number };
+export type { Argument } from './words.ts';
 
 export type Command =
   | { readonly kind: 'show'; readonly view: ViewName }
@@ -16,13 +16,7 @@ export type Command =
   | { readonly kind: 'timeline'; readonly id: Argument }
   /** SHOW of a setting that drivers ask for. */
   | { readonly kind: 'setting'; readonly name: string }
-  | {
-      readonly kind: 'migrate';
-      readonly what: 'client' | 'endpoint';
-      readonly id: Argument;
-      readonly to: Argument;
-      readonly within: Argument | null;
-    }
+  | MoveCommand
   /** `endpoint` null: all of them. `within` stands behind PAUSE only. */
   | { readonly kind: 'pool'; readonly what: PoolCommand; readonly endpoint: Argument | null; readonly within: Argument | null }
   | { readonly kind: 'client'; readonly what: ClientCommand; readonly id: Argument }
@@ -55,8 +49,6 @@ const transactionTags: Readonly<Record<string, 'BEGIN' | 'COMMIT' | 'ROLLBACK'>>
   ABORT: 'ROLLBACK',
 };
 
-const syntaxHint = 'SHOW HELP lists the commands of this console.';
-
 /** Reads one statement (without its semicolon). Throws `ConsoleError` 42601 or 0A000. */
 export function parseCommand(sql: string): Command {
   const words = new Words(sql);
@@ -64,8 +56,6 @@ export function parseCommand(sql: string): Command {
   switch (first) {
     case 'SHOW':
       return parseShow(words);
-    case 'MIGRATE':
-      return parseMigrate(words);
     case 'SET':
       return parseSet(words);
     case 'RESET':
@@ -84,6 +74,7 @@ export function parseCommand(sql: string): Command {
     case 'SELECT':
       return parseSelect(words, sql);
     default: {
+      if (isMoveCommand(first)) return parseMove(words, first);
       const tag = transactionTags[first];
       if (tag !== undefined) return { kind: 'transaction', tag };
       const onPools = poolCommands.find((name) => name === first);
@@ -107,8 +98,8 @@ export function parameterCount(command: Command): number {
 
 function argumentsOf(command: Command): (Argument | null)[] {
   switch (command.kind) {
-    case 'migrate':
-      return [command.id, command.to, command.within];
+    case 'move':
+      return moveArguments(command);
     case 'pool':
       return [command.endpoint, command.within];
     case 'state':
@@ -133,18 +124,6 @@ function parseShow(words: Words): Command {
   }
   if (name === '' || name === 'TRANSACTION') throw words.unexpected('a name after SHOW');
   return words.done({ kind: 'setting', name: name.toLowerCase() });
-}
-
-function parseMigrate(words: Words): Command {
-  const what = words.keyword();
-  if (what !== 'CLIENT' && what !== 'ENDPOINT') throw words.unexpected('CLIENT or ENDPOINT');
-  const id = words.argument(what === 'CLIENT' ? "a client's id" : 'an endpoint');
-  if (words.keyword() !== 'TO') throw words.unexpected('TO');
-  const to = words.argument('an endpoint');
-  if (words.atEnd()) return { kind: 'migrate', what: what === 'CLIENT' ? 'client' : 'endpoint', id, to, within: null };
-  if (words.keyword() !== 'WITHIN') throw words.unexpected('WITHIN or the end');
-  const within = words.argument('a number of seconds');
-  return words.done({ kind: 'migrate', what: what === 'CLIENT' ? 'client' : 'endpoint', id, to, within });
 }
 
 function parseOnPools(words: Words, what: PoolCommand): Command {
@@ -187,87 +166,10 @@ function parseDeallocate(words: Words): Command {
   return words.done({ kind: 'forget', tag: 'DEALLOCATE', name: name.quoted ? name.text : name.text.toLowerCase() });
 }
 
-function isKeyword(argument: Argument, word: string): boolean {
-  return 'text' in argument && !argument.quoted && argument.text.toUpperCase() === word;
-}
-
 function parseSelect(words: Words, sql: string): Command {
   if (/\bpg_type\b/i.test(sql)) return { kind: 'types' };
   const value = words.argument('a constant');
   const constant = 'text' in value && (value.quoted ? sql.endsWith("'") : /^\d+$/.test(value.text));
   if (constant && words.atEnd()) return { kind: 'constant', value: value.text };
   throw new ConsoleError('0A000', 'this console answers no queries', { hint: syntaxHint });
-}
-
-/** A statement as words: `ep-a` is one word although SQL reads three tokens, since nothing stands between them. */
-class Words {
-  readonly #words: Argument[] = [];
-  #at = 0;
-
-  constructor(sql: string) {
-    let previous: Token | null = null;
-    for (const token of tokens(sql)) {
-      const bare = token.kind !== 'quoted' && token.kind !== 'string' && token.kind !== 'parameter';
-      const last = this.#words.at(-1);
-      if (bare && previous?.end === token.start && last !== undefined && 'text' in last && !last.quoted) {
-        this.#words[this.#words.length - 1] = { text: last.text + sql.slice(token.start, token.end), quoted: false };
-      } else {
-        this.#words.push(argumentOf(sql, token));
-      }
-      previous = token;
-    }
-  }
-
-  atEnd(): boolean {
-    return this.#at >= this.#words.length;
-  }
-
-  /** The next word in upper case; `''` if it is none. */
-  keyword(): string {
-    const word = this.#words[this.#at++];
-    return word !== undefined && 'text' in word && !word.quoted ? word.text.toUpperCase() : '';
-  }
-
-  /** The next word, cut at its first `=`, or with that of the word behind it: name, sign, and what stands behind it without a space. */
-  upToEquals(): string[] {
-    const word = this.argument('a setting');
-    if ('parameter' in word) return [];
-    const cut = /^([^=]*)(=?)(.*)$/s.exec(word.text)?.slice(1) ?? [];
-    if (cut[1] === '=' || word.quoted) return cut;
-    const next = this.#words[this.#at];
-    if (next === undefined || !('text' in next) || next.quoted || !next.text.startsWith('=')) return cut;
-    this.#at++;
-    return [word.text, '=', next.text.slice(1)];
-  }
-
-  argument(expected: string): Argument {
-    const word = this.#words[this.#at++];
-    if (word === undefined) throw this.unexpected(expected);
-    return word;
-  }
-
-  /** `command`, if nothing is left over. */
-  done(command: Command): Command {
-    if (this.atEnd()) return command;
-    this.#at++;
-    throw this.unexpected('the end');
-  }
-
-  /** The error for the word read last. */
-  unexpected(expected: string, unknown = false): ConsoleError {
-    const word = this.#words[this.#at - 1];
-    if (word === undefined) return new ConsoleError('42601', `syntax error at end of input: ${expected} is missing`, { hint: syntaxHint });
-    const text = 'text' in word ? word.text : `$${word.parameter}`;
-    const near = text.length > 60 ? `${text.slice(0, 60)}…` : text;
-    return new ConsoleError('42601', unknown ? `unknown command "${near}"` : `syntax error at or near "${near}": expected ${expected}`, {
-      hint: syntaxHint,
-    });
-  }
-}
-
-function argumentOf(sql: string, token: Token): Argument {
-  if (token.kind === 'parameter') return { parameter: Number(sql.slice(token.start + 1, token.end)) };
-  if (token.kind === 'string') return { text: stringValue(sql, token), quoted: true };
-  if (token.kind === 'quoted') return { text: identifierValue(sql, token), quoted: true };
-  return { text: sql.slice(token.start, token.end), quoted: false };
 }

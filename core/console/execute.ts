@@ -1,10 +1,11 @@
 /** Carries out a command and says beforehand which columns it will answer with. */
 import type { TransferRow } from '../contract/index.ts';
-import { clientNamed, endpointNamed, formerClientNamed, type Parameters, withinMsOf } from './arguments.ts';
+import { clientNamed, formerClientNamed, type Parameters } from './arguments.ts';
 import { columnsOfView, textColumns, type Column } from './columns.ts';
 import { tagOf, type Command } from './command.ts';
 import { ConsoleError } from './console-error.ts';
 import type { ConsoleHost } from './host.ts';
+import { move } from './move.ts';
 import { asConsoleError, operate } from './operate.ts';
 import { milliseconds, type Cell } from './view.ts';
 import { viewOf } from './views.ts';
@@ -26,7 +27,7 @@ export interface ExecutionContext {
   readonly signal: AbortSignal;
 }
 
-const migrateColumns = textColumns(['id', 'outcome', 'reason', 'pause_ms', 'from_backend', 'to_backend']);
+const movedColumns = textColumns(['id', 'outcome', 'reason', 'pause_ms', 'from_backend', 'to_backend']);
 const stateColumns = textColumns(['key', 'client', 'server']);
 const timelineColumns = textColumns(['at', 'event', 'detail']);
 
@@ -41,8 +42,8 @@ export function columnsOf(command: Command): readonly Column[] | null {
       return timelineColumns;
     case 'setting':
       return textColumns([command.name]);
-    case 'migrate':
-      return migrateColumns;
+    case 'move':
+      return 'terms' in command ? movedColumns : null;
     case 'constant':
       return textColumns(['?column?']);
     case 'types':
@@ -79,10 +80,10 @@ export async function execute(command: Command, parameters: Parameters, context:
         hint: 'SHOW HELP lists the commands of this console.',
       });
     }
-    case 'migrate': {
+    case 'move': {
       mayCommand(context);
-      const rows = (await refusing(migrate(command, parameters, context))).map(transferCells);
-      return { columns, rows, tag: `MIGRATE ${rows.length}` };
+      const rows = (await refusing(move(command, parameters, host, context.signal))).map(transferCells);
+      return { columns, rows, tag: columns === null ? command.tag : `${command.tag} ${rows.length}` };
     }
     case 'constant':
       return { columns, rows: [[command.value]], tag: 'SELECT 1' };
@@ -116,25 +117,6 @@ async function refusing<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function migrate(
-  command: Extract<Command, { kind: 'migrate' }>,
-  parameters: Parameters,
-  { host, signal }: ExecutionContext,
-): Promise<readonly TransferRow[]> {
-  const to = endpointNamed(command.to, parameters, host);
-  const withinMs = withinMsOf(command.within, parameters);
-  const sessionIds =
-    command.what === 'client' ? [clientNamed(command.id, parameters, host)] : sessionsOf(endpointNamed(command.id, parameters, host), host);
-  return sessionIds.length === 0 ? [] : await host.migrate(sessionIds, to, withinMs, signal);
-}
-
 function transferCells(row: TransferRow): Cell[] {
   return [row.sessionId, row.outcome, row.reason, milliseconds(row.pauseMs), row.fromBackend, row.toBackend];
-}
-
-function sessionsOf(endpoint: string, host: ConsoleHost): number[] {
-  return host
-    .sessions()
-    .filter((session) => session.endpoint === endpoint)
-    .map((session) => session.id);
 }

@@ -1,5 +1,6 @@
 /** What the console needs from the facade: rows to show, and things to do. */
 import type {
+  BlockerRow,
   EndpointRow,
   Handlers,
   HostInfo,
@@ -67,9 +68,20 @@ export interface ConsolePrepared {
   readonly statement: string | null;
 }
 
+/** A session that an operation waits for. */
+export interface ConsoleBlocker extends BlockerRow {
+  readonly operationId: number;
+}
+
 /** The calls that the console's commands are made of. */
 export type ConsoleCalls = Pick<
   Handlers,
+  | 'migrate'
+  | 'endpoints.remap'
+  | 'backend.drain'
+  | 'backend.undrain'
+  | 'operation.undo'
+  | 'operation.cancel'
   | 'session.timeline'
   | 'session.cancel'
   | 'session.rollback'
@@ -146,11 +158,10 @@ export interface ConsoleHost {
   shutdown(wait: ShutdownWait): void;
   /** A shutdown is waited for: new clients are refused. */
   isLeaving(): boolean;
-  /**
-   * Moves sessions; resolves with one row each when all are settled, refused ones included. Aborting stops those that can
-   * still stop. Rejects with `CallError` for what the user can understand.
-   */
-  migrate(sessionIds: number[], to: string, withinMs: number, signal: AbortSignal): Promise<readonly TransferRow[]>;
+  /** The sessions that operations under way wait for. */
+  blockers(): readonly ConsoleBlocker[];
+  /** Resolves with the last transfer of each session of an operation when all are settled. Aborting stops those that can still stop. */
+  settled(operationId: number, signal: AbortSignal): Promise<readonly TransferRow[]>;
 }
 
 /**

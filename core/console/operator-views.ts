@@ -1,7 +1,7 @@
 /** The views that PgBouncer has no name for: who waits and who holds, what pins, what moved, what happened. */
 import type { LogEntry, ObservationRow, OperationRow, PinRow, SessionRow, TransferRow } from '../contract/index.ts';
 import { waitingMs } from './connection-views.ts';
-import type { ConsoleHost, ConsolePrepared } from './host.ts';
+import type { ConsoleBlocker, ConsoleHost, ConsolePrepared } from './host.ts';
 import { microseconds, milliseconds, seconds, view, wholeSeconds, type View } from './view.ts';
 
 const pins = view<{ session: SessionRow; pin: PinRow }>(
@@ -149,6 +149,21 @@ const operations = view<OperationRow>('what was asked to move, one line per requ
   fatal: (row) => row.fatal,
   refused: (row) => row.refused,
   cancelled: (row) => row.cancelled,
+  kind: (row) => row.kind,
+  backend: (row) => row.backend,
+  force_at: (row) => seconds(row.forceAt),
+  forced: (row) => row.forced,
+  blockers: (row) => row.blockers,
+  undoable: (row) => row.undoable,
+});
+
+const blockers = view<ConsoleBlocker>('sessions that operations under way wait for', (host) => host.blockers(), {
+  operation: (row) => row.operationId,
+  client: (row) => row.sessionId,
+  application_name: (row) => row.application,
+  reason: (row) => row.reason,
+  since: (row) => seconds(row.since),
+  statement_kind: (row) => row.statementKind,
 });
 
 const observations = view<ObservationRow>(
@@ -177,4 +192,5 @@ export const operatorViews = {
   MIGRATIONS: transfers,
   TRANSFERS: { ...transfers, help: 'the same as SHOW MIGRATIONS' },
   OPERATIONS: operations,
+  BLOCKERS: blockers,
 } satisfies Record<string, View>;

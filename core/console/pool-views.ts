@@ -85,6 +85,7 @@ const endpoints = view<EndpointRow>('the endpoint map', (host) => host.endpoints
   pool_mode: (row) => row.poolMode,
   profile: (row) => row.profile,
   paused: (row) => row.paused,
+  redirected_to: (row) => row.redirectedTo,
 });
 
 /** An endpoint as PgBouncer describes a database. */
@@ -130,6 +131,7 @@ const databases = view<DatabaseLine>('endpoints as PgBouncer shows databases', d
   current_client_connections: ({ row }) => row.sessions,
   paused: ({ row }) => (row.paused ? 1 : 0),
   disabled: ({ disabled }) => (disabled ? 1 : 0),
+  redirected_to: ({ row }) => row.redirectedTo,
 });
 
 interface UserLine {

@@ -10,8 +10,20 @@ import type { View } from './view.ts';
 const commands: readonly (readonly [command: string, description: string])[] = [
   ['SHOW TIMELINE <id>', 'what happened to a client, also to one that left within the last hour'],
   ['SHOW STATE <id>', 'what a client has set, beside what its server connection has'],
-  ['MIGRATE CLIENT <id> TO <endpoint> [WITHIN <seconds>]', 'move one client; waits for its safe point, 30 seconds unless told otherwise'],
-  ['MIGRATE ENDPOINT <endpoint> TO <endpoint> [WITHIN <seconds>]', 'move every client of an endpoint'],
+  ['MIGRATE CLIENT <id> TO <endpoint> [<terms>]', 'move one client; waits for its safe point, 30 seconds unless told otherwise'],
+  ['MIGRATE ENDPOINT <endpoint> TO <endpoint> [<terms>]', 'move every client of an endpoint'],
+  ['REMAP ENDPOINT <endpoint> TO <endpoint or URL> [<terms>]', 'point an endpoint at another backend, and move its clients there'],
+  [
+    'DRAIN BACKEND <host:port> TO <endpoint> [<terms>]',
+    'move every client off a backend; new ones go to that endpoint until UNDRAIN or UNDO',
+  ],
+  ['UNDRAIN BACKEND <host:port>', 'let new clients come to a backend again'],
+  ['UNDO OPERATION <id> [WITHIN <seconds>]', 'move back what an operation moved; SHOW OPERATIONS has the ids'],
+  ['CANCEL OPERATION <id>', 'stop what can still be stopped of an operation'],
+  [
+    '<terms>: [WITHIN <seconds>] [FORCE AFTER <seconds>] [MODE <mode>] [CARRY <names>]',
+    'how long it is tried; when who has not moved is ended (57P01); how (MIGRATE only); what is carried along, e.g. advisory_locks,sequences',
+  ],
   [
     'PAUSE [<endpoint>] [WITHIN <seconds>]',
     'give out no server connection any more, and wait until all are given back; 30 seconds, then it is resumed',

@@ -67,12 +67,17 @@ export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
     },
     shutdown: (wait) => departure.begin(wait),
     isLeaving: () => doors.areAllClosed,
-    migrate: async (sessionIds, to, withinMs, signal) => {
-      const operation = planner.migrate(sessionIds, to, { withinMs });
-      const onAbort = (): void => planner.cancel(operation.id);
+    blockers: () =>
+      planner
+        .operations()
+        .filter(({ settledAt }) => settledAt === null)
+        .flatMap(({ id }) => planner.blockers(id).map((row) => ({ ...row, operationId: id }))),
+    settled: async (operationId, signal) => {
+      const onAbort = (): void => planner.cancel(operationId);
       signal.addEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
       try {
-        return await operation.settled;
+        return await planner.settled(operationId);
       } finally {
         signal.removeEventListener('abort', onAbort);
       }

@@ -1,7 +1,7 @@
 /** A console on a free port before a facade of canned rows that remembers what it was asked to do. */
 import net, { type AddressInfo } from 'node:net';
 import { ConsoleSession } from '../../core/console/console-session.ts';
-import type { ConsoleHost, ConsoleServer, StatFigures } from '../../core/console/host.ts';
+import type { ConsoleBlocker, ConsoleHost, ConsoleServer, StatFigures } from '../../core/console/host.ts';
 import {
   CallError,
   settings,
@@ -212,6 +212,27 @@ export class FakeHost implements ConsoleHost {
   reload = async () => void (await this.#call('reload', ''));
   shutdown = (wait: string) => void this.done.push(`shutdown ${wait}`);
   readonly calls: ConsoleHost['calls'] = {
+    migrate: ({ sessionIds, to, withinMs, forceAfterMs, mode, carry }) => {
+      this.asked.push({ ids: sessionIds, to, withinMs });
+      if (mode !== undefined || carry !== undefined || forceAfterMs != null) {
+        this.done.push(`migrate ${JSON.stringify({ forceAfterMs, mode, carry })}`);
+      }
+      return this.#start(sessionIds, to);
+    },
+    'endpoints.remap': async (request) => {
+      await this.#call('endpoints.remap', JSON.stringify(request));
+      return this.#start([1, 2], request.endpoint);
+    },
+    'backend.drain': async (request) => {
+      await this.#call('backend.drain', JSON.stringify(request));
+      return this.#start([1, 2], request.to);
+    },
+    'backend.undrain': ({ backend }) => this.#call('backend.undrain', backend),
+    'operation.undo': async (request) => {
+      await this.#call('operation.undo', JSON.stringify(request));
+      return this.#start([1], 'ep-a');
+    },
+    'operation.cancel': ({ operationId }) => this.#call('operation.cancel', operationId),
     'session.timeline': ({ sessionId }) => {
       if (sessionId !== 1) throw new CallError('unknown_session', `Nothing is known of session ${sessionId} (any more).`);
       return {
@@ -249,8 +270,14 @@ export class FakeHost implements ConsoleHost {
     this.done.push(`${name} ${argument}`.trim());
     return await this.answer(name);
   }
-  migrate(ids: number[], to: string, withinMs: number, signal: AbortSignal): Promise<TransferRow[]> {
-    this.asked.push({ ids, to, withinMs });
+  blocking: ConsoleBlocker[] = [];
+  blockers = () => this.blocking;
+  readonly #started: { ids: number[]; to: string }[] = [];
+  #start(ids: number[], to: string): { operationId: number } {
+    return { operationId: this.#started.push({ ids, to }) };
+  }
+  settled(operationId: number, signal: AbortSignal): Promise<TransferRow[]> {
+    const { ids, to } = this.#started[operationId - 1] ?? { ids: [], to: '' };
     return Promise.all(ids.map((id) => this.outcome(id, to, signal)));
   }
 }
