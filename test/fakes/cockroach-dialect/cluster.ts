@@ -24,6 +24,8 @@ export class Cluster {
   revivalTokens = true;
   /** `sql.session_transfer.max_session_size` in bytes; 0: no limit. */
   maxSessionSize = 0;
+  /** Whether a simple query drops the unnamed statement, as PostgreSQL's does. CockroachDB's sources that were read leave it open. */
+  queryDropsUnnamed = true;
   /** What every pod reports as `crdb_version`. */
   version = 'CockroachDB CCL v25.2.0 (test dialect server)';
   /** Rows of its tables: lines, as COPY has them. */

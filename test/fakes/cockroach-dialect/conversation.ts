@@ -158,7 +158,7 @@ export class Conversation implements Listener {
   }
 
   async #query(text: string): Promise<void> {
-    this.#session.statements.delete('');
+    if (this.#options.cluster.queryDropsUnnamed) this.#session.statements.delete('');
     this.#session.portals.delete('');
     const statements = statementsOf(text);
     if (statements.length === 0) await this.#output.say(emptyQuery);

@@ -9,8 +9,8 @@ export interface RunningPods {
   readonly cluster: Cluster;
   readonly pods: readonly Pod[];
   /** The n-th pod, from 1. */
-  pod(n: number): Pod;
-  stop(): Promise<void>;
+  readonly pod: (n: number) => Pod;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts `count` pods that the caller stops. */
