@@ -12,7 +12,7 @@ import type { Redirects } from '../../endpoints/redirects.ts';
 import { MigrationTally } from '../../metrics/migration-counters.ts';
 import type { Pools } from '../../pool/pools.ts';
 import type { Session } from '../../session/session.ts';
-import type { Preflight } from '../preflight/preflight.ts';
+import type { Preflight } from '../preflight.ts';
 import { transferDeadlines, type TransferDeadlines } from '../transfer/deadlines.ts';
 import { Transfer, type TransferContext } from '../transfer/transfer.ts';
 import { Operation } from './operation.ts';
@@ -171,7 +171,8 @@ export class Planner {
 
   /** The last transfer of each session of an operation, once all are settled. Throws `CallError` (`unknown_operation`). */
   settled(operationId: number): Promise<TransferRow[]> {
-    return this.#require(operationId).settled;
+    const operation = this.#require(operationId);
+    return operation instanceof Operation ? operation.settled : Promise.resolve([]);
   }
 
   /** A session is over. */
