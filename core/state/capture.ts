@@ -118,6 +118,8 @@ export async function cleanUpCapture(
   if (!server.isOpen) return;
   const exchange: Exchange = server.exchange(Buffer.concat([...names.map((name) => close('S', name)), syncMessage]), 1, {
     deadlineMs,
+    // A notification that arrives now is the client's all the same.
+    onUnasked: (heard) => server.owner?.onServerData?.(heard),
   });
   const answer = await exchange.answer.catch(() => null);
   await exchange.quiet;
