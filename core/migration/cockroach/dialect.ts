@@ -35,7 +35,12 @@ export const cockroachDialect: Dialect<TransferState, CockroachSide, Restored> =
     }
   },
 
-  restore: async (state, _source, side, _carrying, deadlines) => await restoreSession(connectionOf(side), state, deadlines.restoreMs),
+  async restore(state, source, side, _carrying, deadlines) {
+    const target = connectionOf(side);
+    const restored = await restoreSession(target, state, deadlines.restoreMs);
+    takeOverReported(source.server, target);
+    return restored;
+  },
 
   verify: async (state, _source, side, restored) => {
     await Promise.resolve();
@@ -78,4 +83,16 @@ function askForSession({ server, journal, leavesUnnamed, onNotification }: Sourc
 function connectionOf({ connection }: CockroachSide): ServerConnection {
   if (connection === null) throw new Error('the session has not logged in on the target');
   return connection;
+}
+
+/** What the servers themselves decide; everything else that they report is the session's. */
+const OF_THE_SERVER = new Set(
+  'crdb_version server_version server_version_num server_encoding integer_datetimes is_superuser session_authorization node_id'.split(' '),
+);
+
+/** A restore sets variables without reporting them: what the target said at the login does not hold any more. */
+function takeOverReported(source: ServerConnection, target: ServerConnection): void {
+  for (const [name, value] of source.parameters) {
+    if (target.parameters.has(name) && !OF_THE_SERVER.has(name)) target.noteParameter(Buffer.from(`${name}\0${value}\0`));
+  }
 }
