@@ -48,7 +48,7 @@ import { Resurrection } from './session/resurrection/resurrection.ts';
 import { SharedStatements } from './session/statements/shared.ts';
 import { ServerStates } from './session/server-states.ts';
 import { Planner } from './migration/planner/planner.ts';
-import { Preflight } from './migration/preflight.ts';
+import { Preflight } from './migration/preflight/preflight.ts';
 import type { TransferDeadlines } from './migration/transfer/deadlines.ts';
 import { Pools } from './pool/pools.ts';
 import { Proxy } from './proxy/proxy.ts';

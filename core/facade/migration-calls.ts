@@ -5,7 +5,7 @@ import { parseBackendUrl } from '../endpoints/backend-url.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../endpoints/map.ts';
 import type { EventLog } from '../metrics/log.ts';
 import type { Planner } from '../migration/planner/planner.ts';
-import type { Preflight } from '../migration/preflight.ts';
+import type { Preflight } from '../migration/preflight/preflight.ts';
 import type { Session } from '../session/session.ts';
 import { testLogin } from './endpoint-status.ts';
 

@@ -18,6 +18,8 @@ export interface Source {
   readonly leavesUnnamed: boolean;
   /** What the operator allows to be carried although it costs more (postgres-session-state.md section 9). */
   readonly carry: CarryOptions;
+  /** Where dblink is installed in its database; null: nowhere, as far as is known. */
+  readonly dblinkSchema?: string | null;
   /** Notifications that arrive in the middle of an exchange belong to the client; the frame is complete. */
   readonly onNotification: (frame: Buffer) => void;
 }

@@ -6,16 +6,23 @@ import { Server } from '../wire/codes.ts';
 import { readErrorFields } from '../wire/errors.ts';
 import { readDataRow, type Message } from '../wire/message-reader.ts';
 import { CaptureFailure, guardedBatch, PRINT, runNamed, TEXT_ARRAY, type Batch } from './capture.ts';
-import { textArray } from './queries.ts';
+import { quoteIdentifier, textArray } from './queries.ts';
 
-/** The query, for a capture's batch (`captureFrames`, `besides`); `customNames` in an order that stays. */
-export function fingerprintQuery(customNames: readonly string[]): Buffer[] {
-  return runNamed(PRINT, FINGERPRINT, [TEXT_ARRAY], [textArray(customNames)]);
+/** The query, for a capture's batch (`captureFrames`, `besides`); `customNames` in an order that stays; `dblinkSchema` as there. */
+export function fingerprintQuery(customNames: readonly string[], dblinkSchema: string | null): Buffer[] {
+  const links = dblinkSchema === null ? 'NULL' : `${quoteIdentifier(dblinkSchema)}.dblink_get_connections()`;
+  const sql = FINGERPRINT.replace('{{DBLINK}}', () => `pg_catalog.array_to_string(${links}::pg_catalog.text[],',')`);
+  return runNamed(PRINT, sql, [TEXT_ARRAY], [textArray(customNames)]);
 }
 
 /** The fingerprint alone; `unnamed`: and whether the unnamed statement exists. */
-export function fingerprintFrames(serverVersion: number, customNames: readonly string[], unnamed: boolean): Batch {
-  return guardedBatch(serverVersion, fingerprintQuery(customNames), unnamed);
+export function fingerprintFrames(
+  serverVersion: number,
+  customNames: readonly string[],
+  unnamed: boolean,
+  dblinkSchema: string | null,
+): Batch {
+  return guardedBatch(serverVersion, fingerprintQuery(customNames, dblinkSchema), unnamed);
 }
 
 /** Reads it from the answer to either; equal texts: equal states. Throws `CaptureFailure`. */
@@ -39,5 +46,6 @@ const FINGERPRINT = `SELECT pg_catalog.md5(pg_catalog.concat_ws('|',session_user
 (SELECT pg_catalog.string_agg(c,',' ORDER BY c) FROM pg_catalog.pg_listening_channels() c),
 (SELECT pg_catalog.string_agg(pg_catalog.concat_ws('=',c.name,c.creation_time),',') FROM pg_catalog.pg_cursors c WHERE c.is_holdable),
 (SELECT pg_catalog.string_agg(pg_catalog.concat_ws('=',l.classid,l.objid,l.objsubid,l.mode),',' ORDER BY l.classid,l.objid,l.objsubid,l.mode) FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()),
+{{DBLINK}},
 (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots r WHERE r.temporary AND r.active_pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()),
 (SELECT pg_catalog.count(*) FROM pg_catalog.pg_depend d WHERE pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND d.refclassid OPERATOR(pg_catalog.=) 2615::pg_catalog.oid AND d.refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())))`;

@@ -8,7 +8,7 @@ import { settings } from '../../core/contract/index.ts';
 import { EndpointMap, parseBackendUrl } from '../../core/endpoints/map.ts';
 import { Planner } from '../../core/migration/planner/planner.ts';
 import { Redirects } from '../../core/endpoints/redirects.ts';
-import type { Preflight } from '../../core/migration/preflight.ts';
+import type { Preflight } from '../../core/migration/preflight/preflight.ts';
 import type { Pools } from '../../core/pool/pools.ts';
 import { CancelKeys } from '../../core/proxy/cancel-keys.ts';
 import { greeting } from '../../core/proxy/greeting.ts';

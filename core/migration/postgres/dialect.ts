@@ -5,14 +5,19 @@ import type { SessionJournal } from '../../session/journal.ts';
 import { block, Refusal, warn, type Asking, type Dialect, type Source } from '../dialect.ts';
 import { captureFrames, readCapture, serverVersionOf } from '../../state/capture.ts';
 import { fingerprintQuery, readFingerprint } from '../../state/fingerprint.ts';
-import { restore } from '../../state/restore.ts';
+import { restore, RestoreFailure } from '../../state/restore.ts';
 import type { SessionStateCapture } from '../../state/state.ts';
 import { verify } from '../../state/verify.ts';
 import type { TransferDeadlines } from '../transfer/deadlines.ts';
 import { isTakenOver, PostgresCarrying, whatToCarry } from './carry/carry.ts';
-import { askSession } from './asking.ts';
+import { askSession, thenAsk } from './asking.ts';
+import { describeOn } from './describe.ts';
+import { deadStatements, differingStatements } from './meaning.ts';
+import { refusalOf } from './obstacles.ts';
 import { journalMark, recheck, unnamedOf, type PostgresState } from './recheck.ts';
 import { PostgresSide } from './side.ts';
+import { typeBlocker, typesOn } from './types.ts';
+import { understand } from './understanding.ts';
 
 /** See the head of this file. */
 export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateCapture> = {
@@ -33,7 +38,7 @@ export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateC
   capture: captureSession,
 
   judge(state, source) {
-    return judge(state.capture, source.journal, source.server);
+    return [...judge(state.capture, source.journal, source.server), ...deadStatements(state.understanding.shapes)];
   },
 
   takesOver: isTakenOver,
@@ -47,7 +52,7 @@ export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateC
   recheck,
 
   async restore(state, source, { connection, baseline }, carrying, deadlines) {
-    await refuseDifferentTypes(state.capture, connection, deadlines);
+    await refuseDifferentTypes(state, connection, deadlines);
     const input = {
       state: state.capture,
       unnamedParse: state.unnamedParse,
@@ -59,12 +64,19 @@ export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateC
       beforeStatements: () => carrying.beforeStatements(connection),
       afterStatements: () => carrying.afterStatements(connection),
     };
-    return await restore(connection, input, deadlines.restoreMs, places);
+    try {
+      return await restore(connection, input, deadlines.restoreMs, places);
+    } catch (error) {
+      throw error instanceof RestoreFailure ? refusalOf(error) : error;
+    }
   },
 
-  async verify(state, _source, { baseline }, restored) {
+  async verify(state, _source, { baseline, connection }, restored, { verifyMs }) {
+    const { shapes } = state.understanding;
+    const input = { serverVersion: restored.serverVersion, names: [...shapes.keys()], textEncoding: state.capture.textEncoding };
+    const differing = differingStatements(shapes, await describeOn(connection, input, verifyMs));
+    if (differing.length > 0) throw new Refusal(differing);
     verify(state.capture, baseline, restored);
-    await Promise.resolve();
   },
 
   size(state) {
@@ -73,15 +85,16 @@ export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateC
 };
 
 function captureSession(source: Source, { captureMs }: TransferDeadlines, again: boolean): Asking<PostgresState> {
-  const { server, journal } = source;
+  const { server, journal, dblinkSchema = null } = source;
   const unnamed = unnamedOf(source);
   const customNames = [...journal.customNames];
   const mark = journalMark(journal);
   const batch = captureFrames(serverVersionOf(server), customNames, journal.unstableTypes, {
     unnamed: unnamed !== null,
-    besides: again ? fingerprintQuery(customNames) : [],
+    dblinkSchema,
+    besides: again ? fingerprintQuery(customNames, dblinkSchema) : [],
   });
-  return askSession(source, batch, captureMs, ({ queries, unnamedIsMissing }) => {
+  const captured = askSession(source, batch, captureMs, ({ queries, unnamedIsMissing }) => {
     if (unnamedIsMissing) journal.forgetUnnamed();
     return {
       capture: readCapture(queries),
@@ -90,6 +103,10 @@ function captureSession(source: Source, { captureMs }: TransferDeadlines, again:
       customNames,
       mark,
     };
+  });
+  return thenAsk(captured, (state) => {
+    const { answer, quiet } = understand(source, state.capture, state.unnamedParse !== null, captureMs);
+    return { answer: answer.then((understanding) => ({ ...state, understanding })), quiet };
   });
 }
 
@@ -131,6 +148,10 @@ function judge(state: SessionStateCapture, journal: SessionJournal, server: Serv
     findings.push(
       block('advisory_lock', `it holds session advisory locks: ${state.advisoryLocks.join(', ')}`, 'It can move once they are unlocked.'),
     );
+  }
+  if (state.dblinkConnections.length > 0) {
+    const names = state.dblinkConnections.join(', ');
+    findings.push(block('dblink', `it has dblink connections open: ${names}`, 'It can move once they are disconnected.'));
   }
   if (state.temporarySlots > 0) findings.push(block('temp_slot', 'it has a temporary replication slot'));
   for (const statement of state.statements) {
@@ -178,20 +199,9 @@ function judge(state: SessionStateCapture, journal: SessionJournal, server: Serv
 }
 
 /** The same OID must name the same type on the target, or drivers and Parse messages would mean another type (section 7). */
-async function refuseDifferentTypes(state: SessionStateCapture, target: ServerConnection, deadlines: TransferDeadlines): Promise<void> {
-  if (state.types.length === 0) return;
-  const oids = state.types.map((type) => type.oid);
-  const there = new Map((await readOwn(target, [], oids, deadlines.restoreMs)).types.map((type) => [type.oid, type.name]));
-  const differing = state.types.filter((type) => there.get(type.oid) !== type.name);
-  if (differing.length === 0) return;
-  const names = differing.map(
-    ({ oid, name }) => `${name.replace(/\/.$/, '')} (${oid} here, ${there.get(oid)?.replace(/\/.$/, '') ?? 'nothing'} there)`,
-  );
-  throw new Refusal([
-    block(
-      'type_oid',
-      `types in use have other OIDs on the target: ${names.join(', ')}`,
-      'Servers copied physically (base backup, pg_upgrade) keep their OIDs; a dump and restore does not.',
-    ),
-  ]);
+async function refuseDifferentTypes(state: PostgresState, target: ServerConnection, { restoreMs }: TransferDeadlines): Promise<void> {
+  const { types } = state.understanding;
+  const oids = types.map(({ oid }) => oid);
+  const blocker = typeBlocker(types, await typesOn(target, oids, state.capture.textEncoding, restoreMs));
+  if (blocker !== null) throw new Refusal([blocker]);
 }

@@ -3,19 +3,26 @@ import type { ServerConnection } from '../../backend/server-connection.ts';
 import { serverVersionOf } from '../../state/capture.ts';
 import { fingerprintFrames, readFingerprint } from '../../state/fingerprint.ts';
 import { RestoreFailure } from '../../state/restore.ts';
-import type { SessionStateCapture } from '../../state/state.ts';
+import type { SessionStateCapture, UnstableType } from '../../state/state.ts';
 import type { SessionJournal } from '../../session/journal.ts';
 import { Server } from '../../wire/codes.ts';
 import { readErrorFields } from '../../wire/errors.ts';
-import { close, syncMessage } from '../../wire/messages.ts';
-import type { Asking, Recheck, Source } from '../dialect.ts';
+import { close, describe, syncMessage } from '../../wire/messages.ts';
+import { Refusal, type Asking, type Recheck, type Source } from '../dialect.ts';
 import type { TransferDeadlines } from '../transfer/deadlines.ts';
 import { askSession } from './asking.ts';
+import { readShape, type StatementShape } from './describe.ts';
+import { differingStatements } from './meaning.ts';
+import { refusalOf } from './obstacles.ts';
 import type { PostgresSide } from './side.ts';
+import { unstableTypesIn } from './types.ts';
+import type { Understanding } from './understanding.ts';
 
 /** A session's state: what the server told, and the unnamed statement if it still exists. */
 export interface PostgresState {
   readonly capture: SessionStateCapture;
+  /** What its statements mean where it is, and the types that they and its client use. */
+  readonly understanding: Understanding;
   /** The Parse frame that made it. */
   readonly unnamedParse: Buffer | null;
   /** Of the same moment; null: none was taken. */
@@ -50,21 +57,43 @@ export function recheck(state: PostgresState, source: Source, side: PostgresSide
   if (state.fingerprint === null || journalMark(journal) !== state.mark)
     return { answer: Promise.resolve('changed'), quiet: Promise.resolve() };
   const unnamed = unnamedOf(source);
-  const batch = fingerprintFrames(serverVersionOf(server), state.customNames, unnamed !== null);
-  return askSession(source, batch, deadlines.checkMs, async ({ queries, unnamedIsMissing }) => {
+  const batch = fingerprintFrames(serverVersionOf(server), state.customNames, unnamed !== null, source.dblinkSchema ?? null);
+  return askSession(source, batch, deadlines.checkMs, async ({ queries, unnamed: described, unnamedIsMissing }) => {
     if (unnamedIsMissing) journal.forgetUnnamed();
     if (readFingerprint(queries) !== state.fingerprint) return 'changed';
     const now = unnamedIsMissing ? null : unnamed;
     const isThere = now === null || state.unnamedParse === null ? now === state.unnamedParse : now.equals(state.unnamedParse);
-    if (!isThere) await bringUnnamed(side.connection, now, deadlines.checkMs);
+    if (isThere) return 'same';
+    const shape = now === null ? null : readShape(described);
+    if (shape !== null && usesOtherTypes(shape, state.understanding.types)) return 'changed';
+    await bringUnnamed(side.connection, now, shape, deadlines.checkMs);
     return 'same';
   });
 }
 
-async function bringUnnamed(target: ServerConnection, parseFrame: Buffer | null, deadlineMs: number): Promise<void> {
-  const frames = Buffer.concat([parseFrame ?? close('S', ''), syncMessage]);
-  const error = (await target.exchange(frames, 1, { deadlineMs }).answer).find((message) => message.type === Server.ErrorResponse);
-  if (error === undefined) return;
-  const { message, sqlState } = readErrorFields(error.body);
-  throw new RestoreFailure(`the target cannot take over the unnamed prepared statement: ${message} (${sqlState})`);
+/** Types that nobody has compared yet. */
+function usesOtherTypes(shape: StatementShape, known: readonly UnstableType[]): boolean {
+  const oids = new Set(known.map(({ oid }) => oid));
+  return unstableTypesIn(new Map([['', shape]])).some((oid) => !oids.has(oid));
+}
+
+/** `here`: what it means where the session is; null with `parseFrame`. */
+async function bringUnnamed(
+  target: ServerConnection,
+  parseFrame: Buffer | null,
+  here: StatementShape | null,
+  deadlineMs: number,
+): Promise<void> {
+  const frames = Buffer.concat([...(parseFrame === null ? [close('S', '')] : [parseFrame, describe('S', '')]), syncMessage]);
+  const answer = await target.exchange(frames, 1, { deadlineMs }).answer;
+  const error = answer.find((message) => message.type === Server.ErrorResponse);
+  if (error !== undefined) {
+    const { message, sqlState } = readErrorFields(error.body);
+    const words = `the target cannot take over the unnamed prepared statement: ${message} (${sqlState})`;
+    throw refusalOf(new RestoreFailure(words, { kind: 'statement', name: '', sqlState }));
+  }
+  const there = readShape(answer);
+  if (here === null || there === null) return;
+  const differing = differingStatements(new Map([['', here]]), new Map([['', there]]));
+  if (differing.length > 0) throw new Refusal(differing);
 }

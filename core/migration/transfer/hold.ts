@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { Session } from '../../session/session.ts';
 import type { Asking } from '../dialect.ts';
-import type { Target } from '../preflight.ts';
+import type { Target } from '../preflight/preflight.ts';
 import { Recoverable, SessionLost } from './outcomes.ts';
 import type { TransferRecord } from './record.ts';
 import { swap } from './swap.ts';

@@ -3,7 +3,8 @@ import type { CarryOptions, Finding, TransferMode } from '../../contract/index.t
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { Session } from '../../session/session.ts';
 import { block, Refusal, type AnyDialect, type Carrying, type Source, type TargetSide } from '../dialect.ts';
-import type { Target } from '../preflight.ts';
+import type { Target } from '../preflight/preflight.ts';
+import { recheckWritability } from '../preflight/recheck.ts';
 import type { TransferDeadlines } from './deadlines.ts';
 import { Hold } from './hold.ts';
 import { Recoverable } from './outcomes.ts';
@@ -13,7 +14,10 @@ import { atSafePoint, type Patience } from './safe-point.ts';
 /** See the head of this file. One per transfer. */
 export class Move {
   readonly session: Session;
-  readonly target: Target;
+  /** Its login is pinned to the session's defaults once the servers have been compared. */
+  target: Target;
+  /** See `Source.dblinkSchema`. */
+  dblinkSchema: string | null = null;
   readonly dialect: AnyDialect;
   readonly record: TransferRecord;
   readonly deadlines: TransferDeadlines;
@@ -67,6 +71,7 @@ export class Move {
     return await atSafePoint(this.session, side, this.patience, () => {
       const { server } = this.session.forwarder;
       if (server === null) throw new Recoverable('the session has no server connection');
+      this.consider(recheckWritability(server, side.connection));
       return act(server);
     });
   }
@@ -83,6 +88,7 @@ export class Move {
       journal: forwarder.journal,
       leavesUnnamed: forwarder.link.names !== null,
       carry: this.carry,
+      dblinkSchema: this.dblinkSchema,
       onNotification: (frame) => forwarder.deliverNotification(frame),
     };
   }

@@ -1,7 +1,7 @@
 /** The swap: in one turn the session is on its new server connection, and nothing it sent is on its way to the old one. */
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { Session } from '../../session/session.ts';
-import type { Target } from '../preflight.ts';
+import type { Target } from '../preflight/preflight.ts';
 
 /** Only at a safe point, or from a hold. `onSwapped`: right before the client's held input goes on. */
 export function swap(session: Session, connection: ServerConnection, target: Target, onSwapped: () => void): void {

@@ -9,7 +9,7 @@ import type { Pools } from '../../pool/pools.ts';
 import type { Session, SessionTransfer } from '../../session/session.ts';
 import { block, Refusal } from '../dialect.ts';
 import { dialectOf } from '../dialects.ts';
-import { FactsFailure, type Preflight } from '../preflight.ts';
+import { FactsFailure, type Preflight } from '../preflight/preflight.ts';
 import { moveAhead } from './ahead.ts';
 import type { TransferDeadlines } from './deadlines.ts';
 import { Move, raced } from './move.ts';
@@ -169,7 +169,11 @@ export class Transfer implements SessionTransfer {
     const { deadlines } = move;
     const limit = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(deadlines.preflightMs)]);
     try {
-      move.consider(await raced(this.#context.preflight.compare(this.session, move.target), limit));
+      const { preflight } = this.#context;
+      move.consider(await raced(preflight.compare(this.session, move.target), limit));
+      const { target, dblinkSchema } = await raced(preflight.arrangements(this.session, move.target), limit);
+      move.target = target;
+      move.dblinkSchema = dblinkSchema;
     } catch (error) {
       if (error instanceof FactsFailure) throw error.blocker === null ? new Recoverable(error.message) : new Refusal([error.blocker]);
       if (this.#abort.signal.aborted || !limit.aborted) throw error;
