@@ -88,7 +88,7 @@ export class PostgresCarrying implements Carrying {
   collect(target: ServerConnection): Promise<void> {
     const encoding = this.#state.textEncoding;
     const tap = new Tap(this.#server, 'pass', false);
-    const own = new OwnSql(this.#server, encoding, tap.hear);
+    const own = new OwnSql(this.#server, 'old', encoding, tap.hear);
     this.#old = { own, tap };
     return this.#step(async (options) => {
       const { advisoryLocks, heldCursors, temporaryTables, sequences } = this.#options;
@@ -128,7 +128,7 @@ export class PostgresCarrying implements Carrying {
       const old = this.#old;
       if (!this.#sameCluster || old === null) return;
       const tap = new Tap(target, 'drop', true);
-      const next = { own: new OwnSql(target, this.#state.textEncoding, tap.hear), tap };
+      const next = { own: new OwnSql(target, 'new', this.#state.textEncoding, tap.hear), tap };
       if (this.#state.channels.length > 0) {
         this.#barrier = new Barrier(old, next);
         await this.#barrier.cross(options());
@@ -157,7 +157,7 @@ export class PostgresCarrying implements Carrying {
   }
 
   #on(target: ServerConnection): OwnSql {
-    return new OwnSql(target, this.#state.textEncoding, () => {});
+    return new OwnSql(target, 'new', this.#state.textEncoding, () => {});
   }
 
   async #step(run: (options: () => RunOptions) => Promise<void>): Promise<void> {

@@ -8,6 +8,8 @@ import { lockName, takeStep, waitStep, type AdvisoryLock } from './advisory-lock
 import type { OwnSql, RunOptions } from './own-sql.ts';
 
 const POLL_MS = 1;
+/** How long the new backend waits for a lock, as a share of what is left of the step. */
+const WAITING_SHARE = 0.8;
 /** How long the old backend waits to have a lock back that the new one held when it died, in milliseconds. */
 const TAKE_BACK_MS = 2_000;
 
@@ -43,9 +45,7 @@ export class LockHandover {
 
   /** The locks of one key: the exclusive one first, which nobody else can have. */
   async #handOverKey(group: readonly AdvisoryLock[], left: () => RunOptions): Promise<void> {
-    const isShared = group.every((lock) => lock.shared);
-    const taking = isShared ? null : this.#next.run(group.map(waitStep), left());
-    if (taking === null) {
+    if (group.every((lock) => lock.shared)) {
       const { results } = await this.#next.run(
         group.map((lock) => takeStep(lock, 'pg_try_advisory_lock')),
         left(),
@@ -54,23 +54,26 @@ export class LockHandover {
       if (results.some(({ rows }) => rows[0]?.[0] !== 't')) throw othersWait(group);
       return;
     }
-    let isTaken = false;
+    const options = left();
+    // It gives up by itself before it is given up.
+    const taking = this.#next.run(group.map(waitStep), { ...options, lockMs: options.deadlineMs * WAITING_SHARE });
+    let isSettled = false;
     const settled = taking.then(
-      () => (isTaken = true),
-      () => (isTaken = true),
+      () => (isSettled = true),
+      () => (isSettled = true),
     );
     try {
-      while (!isTaken && !(await this.#isNext(group, left()))) await Promise.race([settled, sleep(POLL_MS)]);
-      if (!isTaken) await this.#release(group, left());
+      while (!isSettled && !(await this.#isNext(group, left()))) await Promise.race([settled, sleep(POLL_MS)]);
+      if (!isSettled) await this.#release(group, left());
+      await taking;
     } catch (error) {
       // A backend that waits for a lock does not notice that its client is gone: cancelled, or it would stay in the queue.
       const { server } = this.#next;
-      if (server.isOpen) await server.cancel(() => !isTaken && server.isOpen);
+      await server.cancel(() => true);
       server.destroy();
       await settled;
       throw error;
     }
-    await taking;
   }
 
   /** Whether the new backend waits, for the old one alone. */

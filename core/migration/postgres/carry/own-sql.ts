@@ -68,19 +68,25 @@ export interface RunOptions {
 /** One connection that is the caller's to talk to. One run at a time. */
 export class OwnSql {
   readonly server: ServerConnection;
+  readonly #side: 'old' | 'new';
   readonly #encoding: BufferEncoding;
   readonly #onUnasked: (frame: Buffer) => void;
 
-  /** `encoding`: of the database's texts. `onUnasked` hears notifications and the like, as whole frames, but no notices: those are due to the own SQL. */
-  constructor(server: ServerConnection, encoding: 'utf8' | 'latin1', onUnasked: (frame: Buffer) => void) {
+  /**
+   * `side`: the old connection comes to rest after a missed deadline, by a cancel request if need be; the new one is of no more use then.
+   * `encoding`: of the database's texts. `onUnasked` hears notifications and the like, as whole frames, but no notices: those are due to the
+   * own SQL.
+   */
+  constructor(server: ServerConnection, side: 'old' | 'new', encoding: 'utf8' | 'latin1', onUnasked: (frame: Buffer) => void) {
     this.server = server;
+    this.#side = side;
     this.#encoding = encoding;
     this.#onUnasked = onUnasked;
   }
 
   /**
-   * Runs statements in one implicit transaction. Rejects with `StepFailure`, `ServerLost`, `ExchangeDeadline` or `AnswerTooLong`, once the
-   * connection is at rest again.
+   * Runs statements in one implicit transaction. Rejects with `StepFailure`, `ServerLost`, `ExchangeDeadline` or `AnswerTooLong`, and once
+   * the connection is at rest again if it is the old one.
    */
   async run(steps: readonly (Step | PortalStep)[], options: RunOptions): Promise<{ results: StepResult[]; infos: string[] }> {
     const frames = Buffer.concat([this.frames(steps, options), syncMessage]);
@@ -94,7 +100,10 @@ export class OwnSql {
     try {
       answer = await exchange.answer;
     } catch (error) {
-      if (error instanceof ExchangeDeadline) await this.rest(exchange.quiet, options.cancels !== false);
+      if (error instanceof ExchangeDeadline) {
+        if (this.#side === 'new') throw error;
+        await this.rest(exchange.quiet, options.cancels !== false);
+      }
       if (options.rollsBack === true) await this.#rollBack();
       await this.cleanUp();
       throw error;
