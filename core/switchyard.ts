@@ -183,6 +183,10 @@ export class Switchyard {
       settings: () => this.#settings.current,
       atOnce: () => this.#settings.current.migration.loginsPerBackend,
       report: (level, code, message, sessionId) => this.#log.add(level, code, message, sessionId),
+      onResurrected: ({ id, backend }, awayMs) => {
+        const message = `${backend} went away, and came back after ${(awayMs / 1_000).toFixed(1)} s.`;
+        this.#timelines.noteEvent({ sessionId: id, code: 'resurrected', message });
+      },
     });
     this.#proxy = new Proxy({
       map: this.#map,
@@ -311,6 +315,7 @@ export class Switchyard {
       eventLoopP99Ms: this.#sampler.samples.at(-1)?.eventLoopP99Ms ?? 0,
       ownParses: this.#statements.ownParses,
       door: this.#proxy.tally,
+      resurrection: this.#resurrection.counters(),
     });
   }
 
@@ -448,6 +453,7 @@ export class Switchyard {
       states: this.#states,
       statements: this.#statements,
       planner: this.#planner,
+      restarts: this.#restarts,
       stats: this.#stats,
       log: this.#log,
       doors: this.#closed,

@@ -36,6 +36,14 @@ export function endpointNamed(argument: Argument, parameters: Parameters, host: 
   throw new ConsoleError('42704', `there is no endpoint "${text}"`, { hint: `Known endpoints: ${ids.slice(0, 20).join(', ') || 'none'}.` });
 }
 
+/** A backend as `host:port`; of a line of the map, or one that sessions still are on. */
+export function backendNamed(argument: Argument, parameters: Parameters, host: ConsoleHost): string {
+  const { text } = valueOf(argument, parameters);
+  const known = [...new Set([...host.endpoints(), ...host.sessions()].map(({ backend }) => backend))];
+  if (known.includes(text)) return text;
+  throw new ConsoleError('42704', `there is no backend "${text}"`, { hint: `Known backends: ${known.slice(0, 20).join(', ') || 'none'}.` });
+}
+
 /** Seconds as milliseconds; null: as long as usual. */
 export function withinMsOf(argument: Argument | null, parameters: Parameters): number {
   if (argument === null) return defaultWithinSeconds * 1000;

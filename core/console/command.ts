@@ -4,6 +4,7 @@ import { ConsoleError } from './console-error.ts';
 import type { ShutdownWait } from './host.ts';
 import { isMoveCommand, moveArguments, parseMove, type MoveCommand } from './move-command.ts';
 import { isViewName, type ViewName } from './views.ts';
+import { parseRestart, type RestartCommand } from './restart.ts';
 import { isKeyword, syntaxHint, Words, type Argument } from './words.ts';
 
 export type { Argument } from './words.ts';
@@ -17,6 +18,7 @@ export type Command =
   /** SHOW of a setting that drivers ask for. */
   | { readonly kind: 'setting'; readonly name: string }
   | MoveCommand
+  | RestartCommand
   /** `endpoint` null: all of them. `within` stands behind PAUSE only. */
   | { readonly kind: 'pool'; readonly what: PoolCommand; readonly endpoint: Argument | null; readonly within: Argument | null }
   | { readonly kind: 'client'; readonly what: ClientCommand; readonly id: Argument }
@@ -64,6 +66,8 @@ export function parseCommand(sql: string): Command {
       return words.done({ kind: 'reload' });
     case 'SUSPEND':
       return words.done({ kind: 'suspend' });
+    case 'RESTART':
+      return parseRestart(words);
     case 'SHUTDOWN':
       return parseShutdown(words);
     case 'DISCARD':
@@ -100,6 +104,8 @@ function argumentsOf(command: Command): (Argument | null)[] {
   switch (command.kind) {
     case 'move':
       return moveArguments(command);
+    case 'restart':
+      return [command.backend, command.within];
     case 'pool':
       return [command.endpoint, command.within];
     case 'state':

@@ -6,6 +6,7 @@ import { tagOf, type Command } from './command.ts';
 import { ConsoleError } from './console-error.ts';
 import type { ConsoleHost } from './host.ts';
 import { move } from './move.ts';
+import { restart, restartColumnNames } from './restart.ts';
 import { asConsoleError, operate } from './operate.ts';
 import { milliseconds, type Cell } from './view.ts';
 import { viewOf } from './views.ts';
@@ -44,6 +45,8 @@ export function columnsOf(command: Command): readonly Column[] | null {
       return textColumns([command.name]);
     case 'move':
       return 'terms' in command ? movedColumns : null;
+    case 'restart':
+      return textColumns(restartColumnNames);
     case 'constant':
       return textColumns(['?column?']);
     case 'types':
@@ -84,6 +87,10 @@ export async function execute(command: Command, parameters: Parameters, context:
       mayCommand(context);
       const rows = (await refusing(move(command, parameters, host, context.signal))).map(transferCells);
       return { columns, rows, tag: columns === null ? command.tag : `${command.tag} ${rows.length}` };
+    }
+    case 'restart': {
+      mayCommand(context);
+      return { columns, rows: [await refusing(restart(command, parameters, host, context.signal))], tag: 'RESTART 1' };
     }
     case 'constant':
       return { columns, rows: [[command.value]], tag: 'SELECT 1' };

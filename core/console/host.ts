@@ -80,6 +80,7 @@ export type ConsoleCalls = Pick<
   | 'endpoints.remap'
   | 'backend.drain'
   | 'backend.undrain'
+  | 'backend.restart'
   | 'operation.undo'
   | 'operation.cancel'
   | 'session.timeline'
@@ -162,6 +163,8 @@ export interface ConsoleHost {
   blockers(): readonly ConsoleBlocker[];
   /** Resolves with the last transfer of each session of an operation when all are settled. Aborting stops those that can still stop. */
   settled(operationId: number, signal: AbortSignal): Promise<readonly TransferRow[]>;
+  /** Resolves once all sessions of a restart are held, or it is over. Aborting gives it up. */
+  restartable(operationId: number, signal: AbortSignal): Promise<OperationRow>;
 }
 
 /**

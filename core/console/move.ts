@@ -1,6 +1,6 @@
 /** Carries out the commands that move sessions: returns when all are settled, with a line for each. */
 import { carryOptions, transferMode, type CarryOptions, type TransferMode, type TransferRow } from '../contract/index.ts';
-import { clientNamed, endpointNamed, numberOf, secondsOf, valueOf, withinMsOf, type Parameters } from './arguments.ts';
+import { backendNamed, clientNamed, endpointNamed, numberOf, secondsOf, valueOf, withinMsOf, type Parameters } from './arguments.ts';
 import { ConsoleError } from './console-error.ts';
 import type { ConsoleHost } from './host.ts';
 import type { MoveCommand, MoveTerms } from './move-command.ts';
@@ -93,14 +93,6 @@ function carryOf(text: string): CarryOptions {
     }
   }
   return carryOptions.parse(named);
-}
-
-/** A backend as `host:port`; of a line of the map, or one that sessions still are on. */
-function backendNamed(argument: Argument, parameters: Parameters, host: ConsoleHost): string {
-  const { text } = valueOf(argument, parameters);
-  const known = [...new Set([...host.endpoints(), ...host.sessions()].map(({ backend }) => backend))];
-  if (known.includes(text)) return text;
-  throw new ConsoleError('42704', `there is no backend "${text}"`, { hint: `Known backends: ${known.slice(0, 20).join(', ') || 'none'}.` });
 }
 
 function sessionsOf(endpoint: string, host: ConsoleHost): number[] {

@@ -17,6 +17,10 @@ const commands: readonly (readonly [command: string, description: string])[] = [
     'DRAIN BACKEND <host:port> TO <endpoint> [<terms>]',
     'move every client off a backend; new ones go to that endpoint until UNDRAIN or UNDO',
   ],
+  [
+    'RESTART BACKEND <host:port> [WITHIN <seconds>]',
+    'hold every client of a backend, 300 seconds at most; returns when it may be restarted, and brings them back when it was',
+  ],
   ['UNDRAIN BACKEND <host:port>', 'let new clients come to a backend again'],
   ['UNDO OPERATION <id> [WITHIN <seconds>]', 'move back what an operation moved; SHOW OPERATIONS has the ids'],
   ['CANCEL OPERATION <id>', 'stop what can still be stopped of an operation'],

@@ -11,6 +11,7 @@ import { digest } from '../sql/digest.ts';
 import type { CarriedState } from '../state/carried.ts';
 import type { ClosedDoors } from './closed-doors.ts';
 import type { Departure } from './departure.ts';
+import type { Restarts } from './restarts.ts';
 import type { StatsBook } from './stats-book.ts';
 
 /** What the console's answers are made of. */
@@ -20,6 +21,7 @@ export interface ConsoleHostParts {
   readonly states: ServerStates;
   readonly statements: SharedStatements;
   readonly planner: Planner;
+  readonly restarts: Restarts;
   readonly stats: StatsBook;
   readonly log: EventLog;
   readonly doors: ClosedDoors;
@@ -35,7 +37,7 @@ export interface ConsoleHostParts {
 
 /** See the head of this file. */
 export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
-  const { sessions, pools, states, statements, planner, stats, log, doors, departure } = parts;
+  const { sessions, pools, states, statements, planner, restarts, stats, log, doors, departure } = parts;
   return {
     endpoints: parts.endpoints,
     hostInfo: parts.hostInfo,
@@ -72,17 +74,20 @@ export function makeConsoleHost(parts: ConsoleHostParts): ConsoleHost {
         .operations()
         .filter(({ settledAt }) => settledAt === null)
         .flatMap(({ id }) => planner.blockers(id).map((row) => ({ ...row, operationId: id }))),
-    settled: async (operationId, signal) => {
-      const onAbort = (): void => planner.cancel(operationId);
-      signal.addEventListener('abort', onAbort);
-      if (signal.aborted) onAbort();
-      try {
-        return await planner.settled(operationId);
-      } finally {
-        signal.removeEventListener('abort', onAbort);
-      }
-    },
+    settled: async (operationId, signal) => await unlessAborted(signal, () => planner.cancel(operationId), planner.settled(operationId)),
+    restartable: async (operationId, signal) =>
+      await unlessAborted(signal, () => planner.cancel(operationId), restarts.restartable(operationId)),
   };
+}
+
+async function unlessAborted<T>(signal: AbortSignal, onAbort: () => void, work: Promise<T>): Promise<T> {
+  signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    return await work;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 function serverRows(sessions: Iterable<Session>, pools: Pools, statements: SharedStatements): ConsoleServer[] {

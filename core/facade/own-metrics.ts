@@ -4,6 +4,7 @@ import type { LogEntry, PoolRow, SessionRow } from '../contract/index.ts';
 import type { HistogramCounts } from '../metrics/histogram.ts';
 import type { ProxyTally } from '../metrics/proxy-tally.ts';
 import type { Family, Labels } from '../metrics/prometheus.ts';
+import type { ResurrectionCounters } from '../session/resurrection/resurrection.ts';
 import { single } from './pgbouncer-metrics.ts';
 import type { BookedPool } from './pool-book.ts';
 
@@ -14,6 +15,7 @@ export interface PageFigures {
   /** Parse messages of the proxy's own to servers. */
   readonly ownParses: number;
   readonly door: ProxyTally;
+  readonly resurrection: ResurrectionCounters;
 }
 
 /** What the page is made of besides. */
@@ -38,6 +40,7 @@ export function ownMetrics(host: ConsoleHost, figures: OwnFigures): Family[] {
     ...ofMigrations(host, figures),
     ...ofDoor(host, figures.door),
     ...ofSessions(host),
+    ...ofResurrection(figures.resurrection),
     ...ofPools(host, figures.pools),
     ...ofProcess(host, figures),
   ];
@@ -82,6 +85,20 @@ function ofMigrations(host: ConsoleHost, figures: OwnFigures): Family[] {
       samples: [...figures.refusals].map(([code, value]) => ({ labels: { code }, value })),
     },
     single('switchyard_migrations_in_flight', 'Transfers under way.', counters.inFlight),
+  ];
+}
+
+function ofResurrection({ resurrected, failed, waiting, snapshots }: ResurrectionCounters): Family[] {
+  return [
+    single('switchyard_resurrections_total', 'Sessions that lived on although their server went away.', resurrected, 'counter'),
+    {
+      name: 'switchyard_resurrections_failed_total',
+      help: 'Sessions that were lost with their server although they were at a safe point, by what could not be made anew.',
+      type: 'counter',
+      samples: [...failed].map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+    single('switchyard_resurrections_waiting', 'Sessions that wait for their server to come back.', waiting),
+    single('switchyard_session_snapshots_total', 'Times an idle session was looked at, to know what it has set.', snapshots, 'counter'),
   ];
 }
 

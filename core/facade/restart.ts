@@ -4,7 +4,7 @@
  */
 import type { Login } from '../backend/login.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
-import type { BlockerRow, OperationRow } from '../contract/index.ts';
+import type { BlockerRow, OperationRow, TransferRow } from '../contract/index.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Absence } from '../session/resurrection/absence.ts';
 import type { Resurrection } from '../session/resurrection/resurrection.ts';
@@ -52,9 +52,11 @@ export class Restart {
   readonly #held = new Set<Absence>();
   readonly #letIn: () => void;
   readonly #abort = new AbortController();
-  /** Settles when all is held, or the restart is over. */
+  /** Settles when all is held, or the restart is over; and when it is over. It moves nobody. */
   readonly ready: Promise<void>;
+  readonly settled: Promise<TransferRow[]>;
   #onReady = (): void => {};
+  #onSettled: (rows: TransferRow[]) => void = () => {};
   #row: OperationRow;
   #stage: Stage = 'holding';
   #timer: NodeJS.Timeout | null = null;
@@ -89,6 +91,7 @@ export class Restart {
       blockers: 0,
     };
     this.ready = new Promise((resolve) => (this.#onReady = resolve));
+    this.settled = new Promise((resolve) => (this.#onSettled = resolve));
     this.#letIn = parts.pools.gate.holdBackend(backend);
     parts.resurrection.hold(backend);
     this.#deadline = setTimeout(() => this.#giveUp(), withinMs);
@@ -334,6 +337,7 @@ export class Restart {
     this.#enter('settled');
     this.#change({ ...change, blockers: 0, settledAt: Date.now() });
     this.#onReady();
+    this.#onSettled([]);
   }
 
   #change(change: Partial<OperationRow>): void {

@@ -1,5 +1,5 @@
 /** The restarts of servers that are under way: one per backend. */
-import { CallError, type Handlers } from '../contract/index.ts';
+import { CallError, type Handlers, type OperationRow } from '../contract/index.ts';
 import { loginFor } from '../backend/login.ts';
 import { backendId, type EndpointMap } from '../endpoints/map.ts';
 import type { Planner } from '../migration/planner/planner.ts';
@@ -38,6 +38,14 @@ export class Restarts {
     this.#running.set(backend, restart);
     restart.start();
     return restart;
+  }
+
+  /** When all its sessions are held, or it is over. Throws `CallError` (`unknown_operation`). */
+  async restartable(operationId: number): Promise<OperationRow> {
+    const restart = [...this.#running.values()].find(({ row }) => row.id === operationId);
+    if (restart === undefined) throw new CallError('unknown_operation', `There is no restart ${operationId}.`);
+    await restart.ready;
+    return restart.row;
   }
 
   /** Gives all of them up. */

@@ -55,7 +55,7 @@ export class Timelines {
   }
 
   /** A line of the event log; those about a session belong to its timeline. */
-  noteEvent({ sessionId, code, message }: LogEntry): void {
+  noteEvent({ sessionId, code, message }: Pick<LogEntry, 'sessionId' | 'code' | 'message'>): void {
     if (sessionId !== null && this.#sessions().has(sessionId)) this.#storyOf(sessionId).timeline.note(code, message);
   }
 

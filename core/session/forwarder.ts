@@ -228,7 +228,7 @@ export class Forwarder implements ServerOwner {
     this.#onDeparture = null;
     this.#onServerLost = null;
     if (!this.#isOverfull()) this.#client.resume();
-    if (this.#departing) this.#depart();
+    if (this.#departing || this.request.saysGoodbye) this.#depart();
     return server;
   }
 
@@ -504,6 +504,9 @@ export class Forwarder implements ServerOwner {
   #depart(): void {
     if (this.#ended) return;
     this.#departing = true;
+    // For a goodbye that was held no server connection is needed.
+    const isGoodbye = this.#detached && this.request.saysGoodbye;
+    if (isGoodbye) this.#goodbye = true;
     if (this.#onDeparture !== null) {
       // A transfer owns the session: it goes back to the old server connection first, then this is called again.
       this.#onDeparture();
@@ -512,7 +515,7 @@ export class Forwarder implements ServerOwner {
     const { link } = this;
     if (this.#gone !== null) {
       if (!this.#isBeingSalvaged()) this.#end('client_lost', this.#gone);
-    } else if (link.suspended && this.request.heldBytes > 0) return;
+    } else if (link.suspended && this.request.heldBytes > 0 && !isGoodbye) return;
     else if (
       link.suspended ||
       !link.expected.isOwed ||

@@ -10,16 +10,14 @@ import type { PinRow, PoolMode, PoolProfile } from '../contract/index.ts';
 import { cleanWant, type Want } from '../pool/want.ts';
 import type { CarriedState } from '../state/carried.ts';
 import { Status } from '../wire/codes.ts';
-import { query } from '../wire/messages.ts';
 import { CarriedSession, type Rehearsal } from './carried-session.ts';
 import type { Bereavement, ForwarderEnd, Lessee } from './lessee.ts';
 import { leaseFailure } from './lease-failure.ts';
 import { lossWords } from './resurrection/words.ts';
+import { enterFailed, rollBack } from './rollback.ts';
 import type { LeasedSession, LeaseHost } from './lease-host.ts';
 import type { Absence } from './resurrection/absence.ts';
 
-/** How long a server may take for a ROLLBACK of the proxy's own. */
-const ROLLBACK_MS = 2_000;
 /** Server connections tried for one request before its client hears of the trouble. */
 const ATTEMPTS = 3;
 
@@ -422,16 +420,4 @@ function aborted(signal: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason as Error);
     else signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
-}
-
-async function rollBack(server: ServerConnection): Promise<void> {
-  const messages = await server.exchange(query('ROLLBACK'), 1, { deadlineMs: ROLLBACK_MS }).answer;
-  if (messages.at(-1)?.body[0] !== Status.Idle) throw new Error('the server did not roll back');
-}
-
-/** The client of a transaction that was rolled back behind its back meets a failed one. */
-async function enterFailed(server: ServerConnection): Promise<void> {
-  const statement = query('BEGIN; ROLLBACK TO SAVEPOINT "rolled back by the operator of Switchyard"');
-  const messages = await server.exchange(statement, 1, { deadlineMs: ROLLBACK_MS }).answer;
-  if (messages.at(-1)?.body[0] !== Status.Failed) throw new Error('the server did not enter a failed transaction');
 }

@@ -84,6 +84,11 @@ export class RequestProcessor {
     return this.#partial === null && this.#held.length === 0;
   }
 
+  /** What is held begins with the client's goodbye: nothing else is wanted. */
+  get saysGoodbye(): boolean {
+    return this.#partial === null && this.#held[0]?.[0] === Client.Terminate;
+  }
+
   /**
    * Leaves out the request at the head of what is held, as a server does that has answered it with an error: one simple query or function
    * call, or an extended cycle up to its Sync, of which a part may still be to come. `dropped` follows, perhaps at once.

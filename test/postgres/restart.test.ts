@@ -189,3 +189,27 @@ it('refuses a backend that nobody knows', async () => {
     code: 'unknown_backend',
   });
 });
+
+it('is asked for on the console, which answers when the server may be restarted', async () => {
+  const yard = await yardWith();
+  const { client, heard } = await connect(yard, 'one');
+  await client.query(`SET app.user_id = 'ada'`);
+  const console = await yard.consoleClient();
+  onTestFinished(() => console.end());
+  expect((await console.query(`RESTART BACKEND ${backend()} WITHIN 60`)).rows).toEqual([
+    { operation: '1', state: 'restart it now', sessions: '1' },
+  ]);
+  await cluster().restart('immediate');
+  expect((await client.query<{ user: string }>(`SELECT current_setting('app.user_id') AS user`)).rows).toEqual([{ user: 'ada' }]);
+  await expect.poll(async () => (await console.query<{ success: string }>('SHOW OPERATIONS')).rows[0]?.success).toBe('1');
+  const timeline = await console.query<{ event: string }>(`SHOW TIMELINE ${(await yard.sessions())[0]?.id ?? 0}`);
+  expect(timeline.rows.map(({ event }) => event)).toEqual(['connected', 'resurrected']);
+  expect(yard.switchyard.metrics()).toMatch(/^switchyard_resurrections_total 1$/m);
+  await client.query('BEGIN');
+  const again = console.query(`RESTART BACKEND ${backend()}`);
+  await expect.poll(async () => (await yard.snapshot()).operations.at(-1)?.blockers).toBe(1);
+  await yard.switchyard.handlers['operation.cancel']({ operationId: 2 });
+  await expect(again).rejects.toMatchObject({ code: '55000' });
+  await client.query('COMMIT');
+  expect(heard).toEqual([]);
+});

@@ -233,6 +233,7 @@ export class FakeHost implements ConsoleHost {
       return this.#start([1], 'ep-a');
     },
     'operation.cancel': ({ operationId }) => this.#call('operation.cancel', operationId),
+    'backend.restart': ({ backend, withinMs }) => this.#restart(backend, withinMs),
     'session.timeline': ({ sessionId }) => {
       if (sessionId !== 1) throw new CallError('unknown_session', `Nothing is known of session ${sessionId} (any more).`);
       return {
@@ -276,6 +277,12 @@ export class FakeHost implements ConsoleHost {
   #start(ids: number[], to: string): { operationId: number } {
     return { operationId: this.#started.push({ ids, to }) };
   }
+  async #restart(backend: string, withinMs: number): Promise<{ operationId: number }> {
+    await this.#call('backend.restart', `${backend} ${withinMs}`);
+    return { operationId: 7 };
+  }
+  /** What becomes of a restart that is asked for. */
+  restartable: (operationId: number, signal: AbortSignal) => Promise<OperationRow> = () => Promise.reject(new Error('nothing is staged'));
   settled(operationId: number, signal: AbortSignal): Promise<TransferRow[]> {
     const { ids, to } = this.#started[operationId - 1] ?? { ids: [], to: '' };
     return Promise.all(ids.map((id) => this.outcome(id, to, signal)));

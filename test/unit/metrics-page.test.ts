@@ -36,7 +36,8 @@ function busyHost(): FakeHost {
 }
 
 function pageOf(host = busyHost(), page = new MetricsPage()): string {
-  return page.text(host, { eventLoopP99Ms: 3.5, ownParses: 6, door: new ProxyTally() });
+  const resurrection = { resurrected: 3, failed: new Map([['listen', 2]]), waiting: 1, snapshots: 9 };
+  return page.text(host, { eventLoopP99Ms: 3.5, ownParses: 6, door: new ProxyTally(), resurrection });
 }
 
 describe('the text', () => {

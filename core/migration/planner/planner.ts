@@ -51,6 +51,7 @@ export type TermsInput = Pick<Terms, 'withinMs'> & { readonly [K in keyof Omit<T
 /** An operation that moves nobody: it has a number and a record like all others. */
 export interface HostedOperation {
   readonly row: OperationRow;
+  readonly settled: Promise<TransferRow[]>;
   cancel(): void;
   blockers(): BlockerRow[];
 }

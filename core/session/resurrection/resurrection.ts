@@ -25,6 +25,8 @@ export interface ResurrectionOptions {
   /** Most logins at one backend at the same time. */
   atOnce(): number;
   report(level: 'info' | 'warn', code: string, message: string, sessionId?: number): void;
+  /** A session lives on, on another connection to its server. */
+  onResurrected(session: MortalSession, awayMs: number): void;
 }
 
 /** How it went so far. */
@@ -242,6 +244,7 @@ export class Resurrection {
     if (tally !== undefined) tally.back++;
     session.lease.returnTo(server);
     absence.end();
+    this.#options.onResurrected(session, Date.now() - absence.since);
   }
 
   #fail(absence: Absence, code: string, message: string, hint: string): void {
