@@ -56,34 +56,21 @@ export async function transfer(
   { mode, withinMs = 10_000, carry }: Asked = {},
 ): Promise<TransferRow> {
   const id = await sessionId(yard, session);
-  const settled = new Promise<TransferRow>((resolve, reject) => {
-    const expired = setTimeout(() => reject(new Error('the transfer did not settle')), withinMs + 60_000);
-    let operationId: number | null = null;
-    const stop = yard.switchyard.subscribe(({ transfers = [] }) => look(transfers));
-    const look = (rows: readonly TransferRow[]): void => {
-      const row = rows.find((each) => each.operationId === operationId && each.outcome !== null);
-      if (row === undefined) return;
-      clearTimeout(expired);
-      stop();
-      resolve(row);
-    };
-    const request = {
-      sessionIds: [id],
-      to,
-      withinMs,
-      forceAfterMs: null,
-      ...(mode && { mode }),
-      ...(carry && { carry: { ...NOTHING, ...carry } }),
-    };
-    Promise.resolve(yard.switchyard.handlers.migrate(request as Parameters<typeof yard.switchyard.handlers.migrate>[0])).then(
-      async (reply) => {
-        operationId = reply.operationId;
-        look((await yard.snapshot()).transfers);
-      },
-      reject,
-    );
+  const { operationId } = await yard.switchyard.handlers.migrate({
+    sessionIds: [id],
+    to,
+    withinMs,
+    forceAfterMs: null,
+    ...(mode && { mode }),
+    ...(carry && { carry: { ...NOTHING, ...carry } }),
   });
-  return await settled;
+  const until = Date.now() + withinMs + 60_000;
+  while (Date.now() < until) {
+    const row = (await yard.snapshot()).transfers.find((each) => each.operationId === operationId);
+    if (row !== undefined && row.outcome !== null) return row;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  throw new Error('the transfer did not settle');
 }
 
 const NOTHING = { advisoryLocks: false, heldCursors: false, temporaryTables: false, sequences: false };

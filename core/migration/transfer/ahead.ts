@@ -79,6 +79,7 @@ async function finish(move: Move, side: TargetSide, look: Look, round: number): 
   const hold = await move.safely(side, (server) => {
     if (wanted === 'two-phase' || !isUntouched(move, look, server)) return new Hold(session, server, record);
     const connection = move.connection(side);
+    record.mode = 'optimistic';
     record.begin('swap');
     swap(session, connection, move.target, () => record.unheld());
     return null;
