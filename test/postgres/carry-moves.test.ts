@@ -240,6 +240,23 @@ test.each(MOMENTS.flatMap(([moment, text]) => (['close', 'reset', 'silence'] as 
   },
 );
 
+test.each([['close' as const], ['reset' as const]])(
+  'an old server that is lost (%s) while it gives up a lock costs nothing: its successor is next',
+  async (fault) => {
+    const client = await connect(yard().connectionString('ep-twin'));
+    await client.query('SELECT pg_advisory_lock(950), pg_advisory_lock(950)');
+    const thief = await direct(a().url());
+    // First when they are counted.
+    relay().arm(fault, 'pg_advisory_unlock(', 2);
+    const struck = relay().struck();
+    const row = await transfer(yard(), client, 'ep-a', { carry: { advisoryLocks: true } });
+    await struck;
+    expect(row).toMatchObject({ outcome: 'success' });
+    expect(await one(thief, 'SELECT pg_try_advisory_lock(950) AS v')).toBe(false);
+    for (const held of [true, true, false]) expect(await one(client, 'SELECT pg_advisory_unlock(950) AS v')).toBe(held);
+  },
+);
+
 test('a client that leaves in the middle leaves nothing behind', async () => {
   const client = await connect();
   await client.query(HOLD(900));

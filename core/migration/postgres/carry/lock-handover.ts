@@ -62,9 +62,13 @@ export class LockHandover {
       () => (isSettled = true),
       () => (isSettled = true),
     );
+    let isNext = false;
     try {
-      while (!isSettled && !(await this.#isNext(group, left()))) await Promise.race([settled, sleep(POLL_MS)]);
-      if (!isSettled) await this.#release(group, left());
+      while (!isSettled && !isNext) {
+        isNext = await this.#isNext(group, left());
+        if (!isNext) await Promise.race([settled, sleep(POLL_MS)]);
+      }
+      if (!isSettled) await this.#releaseOrLose(group, left());
       await taking;
     } catch (error) {
       // A backend that waits for a lock does not notice that its client is gone: cancelled, or it would stay in the queue.
@@ -84,6 +88,15 @@ export class LockHandover {
     if (blockers.length === 0) return false;
     if (blockers.some((pid) => Number(pid) !== this.#pids.old)) throw othersWait(group);
     return true;
+  }
+
+  /** An old backend that dies releases its locks as well, and the new one is next: the session is rescued. */
+  async #releaseOrLose(group: readonly AdvisoryLock[], options: RunOptions): Promise<void> {
+    try {
+      await this.#release(group, options);
+    } catch (error) {
+      if (this.#old.server.isOpen) throw error;
+    }
   }
 
   async #release(group: readonly AdvisoryLock[], options: RunOptions): Promise<void> {
