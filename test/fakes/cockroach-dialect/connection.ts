@@ -47,6 +47,8 @@ export class Connection {
   #socket: Socket;
   #opening: Buffer | null = Buffer.alloc(0);
   #onOpening: (() => void) | null = null;
+  /** The client has sent its FIN. */
+  #isHalfClosed = false;
   #conversation: Conversation | null = null;
 
   constructor(socket: Socket, number: number, host: ConnectionHost) {
@@ -100,7 +102,11 @@ export class Connection {
   #listen(socket: Socket): void {
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('error', () => this.#end());
-    socket.on('end', () => this.#inbox.close());
+    socket.on('end', () => {
+      this.#isHalfClosed = true;
+      this.#inbox.close();
+      this.#onOpening?.();
+    });
     socket.on('close', () => this.#end());
   }
 
@@ -213,11 +219,15 @@ export class Connection {
 
   async #packet(): Promise<OpeningPacket> {
     for (;;) {
-      if (this.#gone.signal.aborted) throw new Gone('the client left before it said who it is');
+      if (this.#gone.signal.aborted) throw new Gone('the connection is gone');
       const read = readOpeningPacket(this.#opening ?? Buffer.alloc(0));
       if (read !== null) {
         this.#opening = this.#opening?.subarray(read.bytes) ?? null;
         return read.packet;
+      }
+      if (this.#isHalfClosed) {
+        this.#socket.end();
+        throw new Gone('the client left before it said who it is');
       }
       await new Promise<void>((resolve) => (this.#onOpening = resolve));
       this.#onOpening = null;

@@ -50,7 +50,7 @@ export interface FaultOptions {
   readonly times?: number;
   /** Not before so many times have gone well; default 0. */
   readonly after?: number;
-  /** Phase `query`: only statements that contain this. */
+  /** Phase `query`: only statements that contain this; `startup` and `auth`: with `BY_TOKEN` only logins by token. */
   readonly text?: string;
 }
 

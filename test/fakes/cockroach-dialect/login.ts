@@ -17,6 +17,9 @@ import { checkToken } from './token.ts';
 export const TOKEN_PARAMETER = 'crdb:session_revival_token_base64';
 export const ADDRESS_PARAMETER = 'crdb:remote_addr';
 
+/** `FaultOptions.text` of the knobs `startup` and `auth` for logins by token only. */
+export const BY_TOKEN = 'by token';
+
 /** What a login goes by. */
 export interface LoginOptions {
   readonly cluster: Cluster;
@@ -36,14 +39,15 @@ export interface LoginOptions {
 export async function logIn(options: LoginOptions): Promise<SessionState> {
   const { cluster, output, parameters } = options;
   const user = parameters.get('user') ?? '';
-  await output.say(Buffer.alloc(0), 'startup');
   const token = parameters.get(TOKEN_PARAMETER);
+  const how = token === undefined ? '' : BY_TOKEN;
+  await output.say(Buffer.alloc(0), 'startup', how);
   if (token === undefined) await authenticate(options, user);
   else {
     if (!cluster.revivalTokens) throw new SqlError('28000', 'session revival tokens are not supported on this cluster');
     checkToken(cluster.signingSecret, token, user, cluster.now());
   }
-  await output.say(authenticationOk, 'auth');
+  await output.say(authenticationOk, 'auth', how);
   const settings = new Settings(
     new Map([
       ...parameters,
