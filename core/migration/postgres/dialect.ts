@@ -10,6 +10,7 @@ import type { SessionStateCapture } from '../../state/state.ts';
 import { verify } from '../../state/verify.ts';
 import type { TransferDeadlines } from '../transfer/deadlines.ts';
 import { isTakenOver, PostgresCarrying, whatToCarry } from './carry/carry.ts';
+import { STANDBY } from '../preflight/recheck.ts';
 import { askSession, thenAsk } from './asking.ts';
 import { describeOn } from './describe.ts';
 import { deadStatements, differingStatements } from './meaning.ts';
@@ -72,6 +73,8 @@ export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateC
   },
 
   async verify(state, _source, { baseline, connection }, restored, { verifyMs }) {
+    // As of now: what a standby has reported of itself may be older.
+    if (restored.inRecovery && !state.capture.inRecovery) throw new Refusal([STANDBY]);
     const { shapes } = state.understanding;
     const input = { serverVersion: restored.serverVersion, names: [...shapes.keys()], textEncoding: state.capture.textEncoding };
     const differing = differingStatements(shapes, await describeOn(connection, input, verifyMs));

@@ -3,6 +3,7 @@ import type { Finding } from '../../contract/index.ts';
 import { SEMANTIC_SETTINGS } from '../../state/queries.ts';
 import { block, info, warn } from '../dialect.ts';
 import { isSameServer, majorOf, type ServerFacts } from './facts.ts';
+import { STANDBY } from './recheck.ts';
 import { differingDefaults, type DefaultDifference, type Startups } from './pins.ts';
 import type { DatabaseShape } from './shape.ts';
 
@@ -56,8 +57,7 @@ function versions(from: ServerFacts, to: ServerFacts, { allowOlderServer }: Comp
 
 /** Also asked right before a hold, of the two connections: see `recheck.ts`. */
 function writability(from: ServerFacts, to: ServerFacts): Finding[] {
-  if (to.inRecovery && !from.inRecovery)
-    return [block('standby', 'the target is a standby: it takes no writes', 'Promote it, or move to another server.')];
+  if (to.inRecovery && !from.inRecovery) return [STANDBY];
   if (to.readOnly && !from.readOnly) return [block('read_only', 'transactions on the target are read only by default')];
   if (from.inRecovery && !to.inRecovery) return [warn('leaves_standby', 'it is on a standby, and the target takes writes')];
   return [];
