@@ -136,6 +136,7 @@ const clients = view<ClientLine>('client connections', clientLines, {
   server_database: ({ row }) => row.database,
   backend: ({ row }) => row.backend,
   migrations: ({ row }) => row.migrations,
+  resurrections: ({ row }) => row.resurrections,
   session_state: ({ row }) => row.state,
   transaction: ({ row }) => row.transaction,
   statement_kind: ({ row }) => row.statementKind,

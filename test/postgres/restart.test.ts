@@ -77,7 +77,7 @@ it('holds idle and busy sessions, names who cannot be held, and brings all back'
   await locked.client.query('SELECT pg_advisory_lock(1)');
   const workers = [await connect(yard, 'worker-1'), await connect(yard, 'worker-2'), await connect(yard, 'worker-3')];
   const busyOnes = workers.map(busy);
-  await expect.poll(() => busyOnes.every(({ answers }) => answers() > 10)).toBe(true);
+  await expect.poll(() => busyOnes.every((each) => each.answers() > 10)).toBe(true);
   const everybody = [dressed, silent, open, locked, ...workers];
 
   const id = await begin(yard);
@@ -116,7 +116,7 @@ it('cancelled, leaves every session where it was', async () => {
   const yard = await yardWith();
   const both = [await connect(yard, 'one'), await connect(yard, 'two')];
   const pids = async (): Promise<unknown[]> =>
-    await Promise.all(both.map(async ({ client }) => (await client.query('SELECT pg_backend_pid() AS pid')).rows));
+    await Promise.all(both.map(async ({ client }) => (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows));
   const before = await pids();
   const id = await begin(yard);
   await expect.poll(async () => (await operation(yard, id)).label).toMatch(/restart it now/);

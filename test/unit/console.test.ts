@@ -136,6 +136,7 @@ describe('console with node-postgres', () => {
         endpoint: 'ep-a',
         backend: '127.0.0.1:1',
         migrations: '1',
+        resurrections: '0',
         session_state: 'idle in transaction',
         transaction: 'T',
         tls: null,
