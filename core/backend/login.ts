@@ -45,7 +45,7 @@ export function loginFor(
   database: string,
   startup: ReadonlyMap<string, string>,
   captured: Credential = NO_CREDENTIAL,
-  clientAddress: string | null = null,
+  clientAddress: string | null | undefined = null,
 ): Login {
   return {
     backend: { id: backendId(spec), connect: dialAddress(spec) },

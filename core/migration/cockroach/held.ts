@@ -12,12 +12,17 @@ import { extended, GROUPS_EACH, rowsIn } from './own-statement.ts';
 const CURSORS = 'SELECT name FROM pg_catalog.pg_cursors WHERE is_holdable';
 const LOCKS = "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()";
 
+/** What forbids the move for sure, without asking the server. */
+export function heldByNotes(notes: HeldNotes | null): Finding[] {
+  return [...(notes?.channels ?? [])].map((channel) =>
+    block('listen', `it listens on "${channel}", and the server does not hand that over`, `It can move after UNLISTEN "${channel}".`),
+  );
+}
+
 /** What forbids the move. Rejects as an exchange does; asks nothing of the server for a session whose statements speak of none of it. */
 export async function findHeld(server: ServerConnection, notes: HeldNotes | null, deadlineMs: number): Promise<Finding[]> {
   if (notes === null) return [];
-  const findings = [...notes.channels].map((channel) =>
-    block('listen', `it listens on "${channel}", and the server does not hand that over`, `It can move after UNLISTEN "${channel}".`),
-  );
+  const findings = heldByNotes(notes);
   const questions = [...(notes.mayHoldCursors ? [CURSORS] : []), ...(notes.mayHoldLocks ? [LOCKS] : [])];
   if (questions.length === 0) return findings;
   const frames = Buffer.concat(questions.map((sql) => extended(sql)));

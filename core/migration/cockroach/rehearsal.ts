@@ -3,7 +3,7 @@
  * its token, restored. No client's session is touched.
  */
 import { dial, DialFailure } from '../../backend/dial.ts';
-import type { Login } from '../../backend/login.ts';
+import { loginKey, type Login } from '../../backend/login.ts';
 import type { PasswordFile } from '../../backend/passfile.ts';
 import { WaitingChannel } from '../../backend/waiting-channel.ts';
 import type { Finding } from '../../contract/index.ts';
@@ -14,13 +14,39 @@ import { tokenRefusal } from './refusals.ts';
 import { restoreSession } from './restore.ts';
 import { askForState, forget, MAX_STATE_BYTES } from './transfer-state.ts';
 
+/** Long enough for many sessions that are asked about at once. */
+const KEPT_MS = 15_000;
+
+/** Tries each pair of logins once, and remembers what came of it for a short while. */
+export class Rehearsals {
+  readonly #passwordFile: PasswordFile | null;
+  readonly #known = new Map<string, { readonly until: number; readonly findings: Promise<Finding[]> }>();
+
+  constructor(passwordFile: PasswordFile | null) {
+    this.#passwordFile = passwordFile;
+  }
+
+  /** `startup`: the proxy's own parameters, in the place of a client's. Never rejects. */
+  of(from: Login, to: Login, startup: ReadonlyMap<string, string>, deadlines: TransferDeadlines): Promise<Finding[]> {
+    const now = Date.now();
+    const source: Login = { ...from, startup, clientAddress: null };
+    const target: Login = { ...to, startup, clientAddress: null };
+    const key = JSON.stringify([loginKey(source), loginKey(target)]);
+    for (const [other, { until }] of this.#known) if (until <= now) this.#known.delete(other);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known.findings;
+    const findings = rehearse(source, target, this.#passwordFile, deadlines);
+    this.#known.set(key, { until: now + KEPT_MS, findings });
+    return findings;
+  }
+
+  forget(): void {
+    this.#known.clear();
+  }
+}
+
 /** What came of it. Never rejects; nothing is left open. */
-export async function rehearse(
-  from: Login,
-  to: Login,
-  passwordFile: PasswordFile | null,
-  deadlines: TransferDeadlines,
-): Promise<Finding[]> {
+async function rehearse(from: Login, to: Login, passwordFile: PasswordFile | null, deadlines: TransferDeadlines): Promise<Finding[]> {
   const opened = new Set<{ discard(): void } | { end(): void }>();
   try {
     const source = await dial(from, { deadlineMs: deadlines.dialMs, passwordFile });

@@ -9,6 +9,9 @@ import type { PasswordFile } from '../../backend/passfile.ts';
 import type { Finding, Verdict } from '../../contract/index.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../../endpoints/map.ts';
 import type { Session } from '../../session/session.ts';
+import { compareCockroach } from '../cockroach/facts.ts';
+import { heldByNotes } from '../cockroach/held.ts';
+import { Rehearsals } from '../cockroach/rehearsal.ts';
 import { block } from '../dialect.ts';
 import { loginBlocker } from '../login-blocker.ts';
 import { transferDeadlines } from '../transfer/deadlines.ts';
@@ -18,7 +21,7 @@ import { NOT_CHECKED, NOT_EQUAL } from './not-checked.ts';
 import { lookInto } from './look.ts';
 import { differingDefaults, pinnedStartup, type Startups } from './pins.ts';
 import { compareSession } from './session-findings.ts';
-import { ServerBook, type KnownServer } from './server-book.ts';
+import { OWN_STARTUP, ServerBook, type KnownServer } from './server-book.ts';
 
 /** A server cannot be asked: `side` says which. `blocker` is there when it lets the session's role not in, now or later. */
 export class FactsFailure extends Error {
@@ -53,18 +56,24 @@ export class Preflight {
   readonly #map: EndpointMap;
   readonly #allowOlderServer: boolean;
   readonly #book: ServerBook;
+  readonly #rehearsals: Rehearsals;
 
   constructor(map: EndpointMap, options: { allowOlderServer: boolean; passwordFile: PasswordFile | null }) {
     this.#map = map;
     this.#allowOlderServer = options.allowOlderServer;
     this.#book = new ServerBook(options.passwordFile);
+    this.#rehearsals = new Rehearsals(options.passwordFile);
   }
 
   /** Where `session` would go when it moves to `spec`, which need not stand in the map. */
   target(session: Session, spec: EndpointSpec): Target {
     const { identity, place } = session;
     const database = databaseAt(spec, place.defaultDatabase, session.database);
-    return { spec, backend: backendId(spec), login: loginFor(spec, identity.user, database, identity.startup, identity.credential) };
+    return {
+      spec,
+      backend: backendId(spec),
+      login: loginFor(spec, identity.user, database, identity.startup, identity.credential, place.login.clientAddress),
+    };
   }
 
   /** What speaks against the move from the outside: no server is asked. */
@@ -131,6 +140,11 @@ export class Preflight {
       }
     }
     const isBlocked = (): boolean => findings.some(({ level }) => level === 'block');
+    // A server that hands out its sessions can be tried without touching this one.
+    if (!isBlocked() && session.server?.parameters.has('crdb_version') === true) {
+      findings.push(...heldByNotes(session.forwarder.journal.held));
+      findings.push(...(await this.#rehearsals.of(session.place.login, target.login, OWN_STARTUP, transferDeadlines())));
+    }
     const waitsFor = session.forwarder.unsafeReason();
     if (!isBlocked() && waitsFor === null) findings.push(...(await this.#look(session, target)));
     findings.push(NOT_CHECKED, NOT_EQUAL);
@@ -142,6 +156,7 @@ export class Preflight {
   /** What is known of servers is asked anew: after a change of the map. */
   forget(): void {
     this.#book.forget();
+    this.#rehearsals.forget();
   }
 
   /** Looks into an idle session; the servers have just been asked, so that their facts are at hand. */
