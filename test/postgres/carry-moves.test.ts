@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { useCluster } from '../support/cluster.ts';
-import { serverPort, transfer } from '../support/migration.ts';
+import { serverPort, sessionId, transfer } from '../support/migration.ts';
 import { startRelay, type Relay } from '../support/relay.ts';
 import { useYard } from '../support/yard.ts';
 
@@ -256,6 +256,32 @@ test.each([['close' as const], ['reset' as const]])(
     for (const held of [true, true, false]) expect(await one(client, 'SELECT pg_advisory_unlock(950) AS v')).toBe(held);
   },
 );
+
+test('a session in transaction mode that is pinned by what it holds takes it along, and is pinned by it there', async () => {
+  const { handlers } = yard().switchyard;
+  for (const id of ['ep-a', 'ep-b']) await handlers['endpoints.pooling']({ id, mode: 'transaction', profile: 'strict' });
+  try {
+    const moved = await connect();
+    const unmoved = await connect();
+    for (const [client, key] of [
+      [moved, 960],
+      [unmoved, 970],
+    ] as const) {
+      await client.query(HOLD(key));
+      await client.query('SELECT lastval()');
+      await client.query({ name: 'into', text: 'INSERT INTO basket (what) VALUES ($1) RETURNING id', values: ['x'] });
+    }
+    for (const to of ['ep-b', 'ep-a']) {
+      expect(await transfer(yard(), moved, to, { carry: everything })).toMatchObject({ outcome: 'success', reason: null });
+      expect(await serverPort(moved)).toBe(to === 'ep-a' ? a().port : b().port);
+      const id = await sessionId(yard(), moved);
+      expect((await yard().sessions()).find((row) => row.id === id)?.pins.map(({ code }) => code)).toContain('advisory_lock');
+      expect(await use(moved, 960)).toEqual(await use(unmoved, 970));
+    }
+  } finally {
+    for (const id of ['ep-a', 'ep-b']) await handlers['endpoints.pooling']({ id, mode: 'session', profile: 'strict' });
+  }
+});
 
 test('a client that leaves in the middle leaves nothing behind', async () => {
   const client = await connect();
