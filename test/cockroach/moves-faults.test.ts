@@ -11,8 +11,21 @@ import { move, type MoveRow } from '../support/migration.ts';
 import { bind, cstring, execute, message, parse, rows, sync, type WireClient } from '../support/wire-client.ts';
 import { startCockroachYard, type CockroachYard } from './support/cockroach-yard.ts';
 
-/** Far shorter than in use, far longer than an answer takes. */
-const deadlines = { preflightMs: 1_200, dialMs: 1_200, captureMs: 700, lateMs: 1_500, loginMs: 700, restoreMs: 700, verifyMs: 700 };
+/** Far longer than any answer takes, on a busy machine too. */
+const patient = {
+  preflightMs: 20_000,
+  dialMs: 20_000,
+  captureMs: 20_000,
+  loginMs: 20_000,
+  restoreMs: 20_000,
+  verifyMs: 20_000,
+  lateMs: 1_500,
+};
+/** For answers that do not come in time. */
+const brief = { preflightMs: 1_200, dialMs: 1_200, captureMs: 700, lateMs: 1_500, loginMs: 700, restoreMs: 700, verifyMs: 700 };
+/** Which of the two a fault needs; what `wrong` puts in the place of a ReadyForQuery is none. */
+const deadlinesFor = ({ kind }: Fault): typeof patient => (kind === 'silence' || kind === 'delay' || kind === 'wrong' ? brief : patient);
+
 const NAME = 'tried';
 
 interface Tried {
@@ -22,7 +35,7 @@ interface Tried {
 }
 
 /** A session with a statement and a setting. */
-async function start(): Promise<Tried> {
+async function start(deadlines: typeof patient = patient): Promise<Tried> {
   const made = await startCockroachYard({ options: { deadlines } });
   const { client } = await made.wire({ application_name: NAME });
   client.write(parse('kept', 'SELECT $1::text AS a'), sync);
@@ -39,7 +52,8 @@ async function livesOn({ made, client, id }: Tried, pod: number): Promise<void> 
   expect(rows(await client.query('SELECT pod_id()'))).toEqual([[String(pod)]]);
   for (const each of made.pods) each.faults.clear();
   const to = pod === 1 ? 2 : 1;
-  expect(await move(made.yard, id, `pod-${to}`)).toMatchObject({ outcome: 'success', reason: null });
+  // With deadlines as brief as some tests have them it may take more than one attempt.
+  await expect.poll(async () => (await move(made.yard, id, `pod-${to}`)).outcome).toBe('success');
   client.write(bind('', 'kept', ['y']), execute(''), sync);
   expect(rows(await client.until('Z'))).toEqual([['y']]);
 }
@@ -64,7 +78,7 @@ const bad: readonly Fault[] = [
 
 describe.each(newPhases)('the new pod at %s', (phase) => {
   it.each(bad)('$kind: the session lives on where it was', async (fault) => {
-    const tried = await start();
+    const tried = await start(deadlinesFor(fault));
     const { yard, pod } = tried.made;
     pod(2).faults.set(phase, fault, phase === 'startup' || phase === 'auth' ? { text: BY_TOKEN } : {});
     const row = await move(yard, tried.id, 'pod-2');
@@ -87,7 +101,7 @@ describe.each(newPhases)('the new pod at %s', (phase) => {
 
 describe.each(['accept', 'startup', 'auth'] as const)('the new pod at %s, whoever comes', (phase) => {
   it.each(bad)('$kind: the session lives on where it was, and was not held', async (fault) => {
-    const tried = await start();
+    const tried = await start(deadlinesFor(fault));
     tried.made.pod(2).faults.set(phase, fault);
     const row = await move(tried.made.yard, tried.id, 'pod-2');
     expect(row.outcome).toMatch(/^(error_recoverable|refused)$/);
@@ -110,7 +124,7 @@ describe.each(oldPhases)('the old pod at %s', (phase) => {
   });
 
   it('late, but before it is given up: the session lives on (upstream closes it)', async () => {
-    const tried = await start();
+    const tried = await start({ ...brief, lateMs: 20_000 });
     tried.made.pod(1).faults.set(phase, { kind: 'delay', ms: 1_000 });
     const row = await move(tried.made.yard, tried.id, 'pod-2');
     expect(row.outcome).toBe('error_recoverable');
@@ -121,7 +135,7 @@ describe.each(oldPhases)('the old pod at %s', (phase) => {
   it.each([{ kind: 'close' }, { kind: 'reset' }, { kind: 'silence' }, { kind: 'wrong' }] as const)(
     '$kind: what the session was doing nobody can know; it is closed, its client told, and once',
     async (fault) => {
-      const tried = await start();
+      const tried = await start(deadlinesFor(fault));
       tried.made.pod(1).faults.set(phase, fault);
       const row = await move(tried.made.yard, tried.id, 'pod-2');
       expect(row.outcome).toBe('error_fatal');
@@ -162,10 +176,10 @@ describe('the client', () => {
 
   it('sends while it is held: it is answered by the new pod if it moved, by the old one if not', async () => {
     for (const [phase, fault, expected] of [
-      ['restore-C', { kind: 'delay', ms: 200 }, '2'],
+      ['restore-C', { kind: 'apart' }, '2'],
       ['restore-C', { kind: 'silence' }, '1'],
     ] as const) {
-      const tried = await start();
+      const tried = await start(deadlinesFor(fault));
       const { faults } = tried.made.pod(2);
       faults.set(phase, fault);
       const struck = faults.struck(phase);
@@ -197,7 +211,7 @@ it('the old pod dies while the new one restores: the session is rescued by the m
 });
 
 it('both pods fail in one move: the client is told, and one outcome is counted', async () => {
-  const tried = await start();
+  const tried = await start(brief);
   const { made, client, id } = tried;
   made.pod(2).faults.set('restore-C', { kind: 'silence' });
   const struck = made.pod(2).faults.struck('restore-C');
