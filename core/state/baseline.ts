@@ -23,12 +23,7 @@ export async function lookAtStartup(
   // Who may not read that catalog goes without: a setting that is taken for the session's own costs a replay, and is right.
   const answer = await server.exchange(frames, 1, { deadlineMs }).answer;
   const given = answer.filter(({ type }) => type === Server.DataRow).map(({ body }) => readDataRow(body)[0]?.toString('utf8') ?? '');
-  const run = look(server, [...customNames, ...given], deadlineMs, () => {});
-  try {
-    return await run.state;
-  } finally {
-    await run.quiet;
-  }
+  return await look(server, [...customNames, ...given], deadlineMs, () => {}).state;
 }
 
 /** What the functions of a database may do to settings, where no statement of a client's mentions it. */
