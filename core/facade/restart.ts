@@ -180,8 +180,8 @@ export class Restart {
     const { session } = candidate;
     const { resurrection } = this.#parts;
     const { forwarder } = session;
-    const isKnown = forwarder.link.requestAt === 0 || session.snapshot?.requestAt === forwarder.link.requestAt;
-    if (!isKnown) {
+    const looked = resurrection.needsLook(session);
+    if (looked) {
       if (!(await resurrection.keeper.look(session))) return;
       if (this.#stage !== 'holding' && this.#stage !== 'ready') {
         forwarder.resume();
@@ -193,7 +193,7 @@ export class Restart {
     else if (!forwarder.isEnded) {
       candidate.refusedAt = forwarder.link.requestAt;
       candidate.reason = `it would lose ${resurrection.obstacleTo(session) ?? 'its server connection'}`;
-      if (!isKnown) forwarder.resume();
+      if (looked) forwarder.resume();
     }
     this.#tell();
   }
@@ -346,11 +346,10 @@ export class Restart {
   }
 }
 
+/** Since when the server runs; empty when it does not say so: it answers all the same. */
 async function readStartedAt(connection: ServerConnection): Promise<string> {
   const frames = Buffer.concat([parse('', STARTED_AT), bind('', ''), execute(''), syncMessage]);
   const answer = await connection.exchange(frames, 1, { deadlineMs: ANSWER_MS }).answer;
   const row = answer.find(({ type }) => type === Server.DataRow);
-  const text = row === undefined ? undefined : readDataRow(row.body)[0]?.toString('utf8');
-  if (text === undefined) throw new Error('the server does not say since when it runs');
-  return text;
+  return (row === undefined ? null : readDataRow(row.body)[0])?.toString('utf8') ?? '';
 }

@@ -117,6 +117,12 @@ export class Resurrection {
     return absence;
   }
 
+  /** Whether a session has to be looked at before `park` and `obstacleTo` can say anything. */
+  needsLook({ forwarder, snapshot }: MortalSession): boolean {
+    const { server, link } = forwarder;
+    return server !== null && link.requestAt !== 0 && snapshot?.requestAt !== link.requestAt && !isCockroach(server);
+  }
+
   /** What a session would lose with its server connection, in words; null: nothing. Only right after it was looked at. */
   obstacleTo(session: MortalSession): string | null {
     const { server } = session.forwarder;
