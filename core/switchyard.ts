@@ -38,7 +38,7 @@ import { Restarts } from './facade/restarts.ts';
 import { Sampler } from './facade/sampler.ts';
 import { poolingOf } from './facade/pooling.ts';
 import { ServedSettings, type SettingsFile } from './facade/settings.ts';
-import { migrationCalls } from './facade/migration-calls.ts';
+import { Migrations } from './facade/migrations.ts';
 import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { timelineCalls, Timelines } from './facade/timelines.ts';
@@ -47,7 +47,6 @@ import { EventLog } from './metrics/log.ts';
 import { Resurrection } from './session/resurrection/resurrection.ts';
 import { SharedStatements } from './session/statements/shared.ts';
 import { ServerStates } from './session/server-states.ts';
-import { Planner } from './migration/planner/planner.ts';
 import { Preflight } from './migration/preflight/preflight.ts';
 import type { TransferDeadlines } from './migration/transfer/deadlines.ts';
 import { Pools } from './pool/pools.ts';
@@ -80,6 +79,8 @@ export interface SwitchyardOptions {
   readonly allowOlderServer?: boolean;
   /** How long the phases of a transfer may take, where not as usual (tests). */
   readonly deadlines?: Partial<TransferDeadlines>;
+  /** An operation has changed a line of the endpoint map: for the host to keep it. */
+  readonly onRemapped?: () => void;
   /** Ends the program, as the console's SHUTDOWN asks for it. Left out: the console cannot. */
   readonly onShutdown?: () => void;
   /** Puts to work what is the host's of the settings; answers what could not be, in words. `note` makes an event of what came of it. */
@@ -112,7 +113,7 @@ export class Switchyard {
   readonly #proxy: Proxy;
   readonly #settings: ServedSettings;
   readonly #preflight: Preflight;
-  readonly #planner: Planner;
+  readonly #migrations: Migrations;
   readonly #restarts: Restarts;
   readonly #feed: Feed;
   readonly #pending: Pending;
@@ -150,7 +151,9 @@ export class Switchyard {
       if (now.status === 'up') this.#pools.answered(backend);
       if (now.status === 'down' && before.status !== 'down')
         this.#log.add('error', 'backend_down', `${backend} is down: ${now.statusReason ?? 'no reason given'}.`);
-      if (now.status === 'up' && before.status === 'down') this.#log.add('info', 'backend_up', `${backend} answers again.`);
+      if (now.status !== 'up' || before.status !== 'down') return;
+      this.#log.add('info', 'backend_up', `${backend} answers again.`);
+      this.#migrations.cameBack();
     });
     this.#states = new ServerStates(this.#passwordFile);
     this.#pools = new Pools({
@@ -217,7 +220,7 @@ export class Switchyard {
       onEnded: (session, end) => {
         this.#stats.book(session);
         this.#timelines.noteEnd(session, end.message);
-        this.#planner.ended(session);
+        this.#migrations.planner.ended(session);
         const spec = this.#map.get(session.place.endpoint);
         if (end.kind === 'server_lost' && spec !== undefined) void this.#status.check(spec);
       },
@@ -226,23 +229,26 @@ export class Switchyard {
       allowOlderServer: options.allowOlderServer ?? false,
       passwordFile: this.#passwordFile,
     });
-    this.#planner = new Planner({
+    this.#migrations = new Migrations({
       sessions: this.#proxy.sessions,
       map: this.#map,
       redirects: this.#redirects,
       pools: this.#pools,
       preflight: this.#preflight,
       deadlines: options.deadlines,
-      settings: () => this.#settings.current.migration,
-      onMoved: () => {},
+      passwordFile: this.#passwordFile,
+      log: this.#log,
+      settings: () => this.#settings.current,
+      isDown: (backend) => this.#status.of(backend).status === 'down',
       onTransfer: (row) => this.#noteTransfer(row),
       onOperation: (row) => this.#pending.noteOperation(row),
+      onRemapped: () => options.onRemapped?.(),
     });
     this.#restarts = new Restarts({
       sessions: this.#proxy.sessions,
       map: this.#map,
       pools: this.#pools,
-      planner: this.#planner,
+      planner: this.#migrations.planner,
       resurrection: this.#resurrection,
       changed: (row) => this.#pending.noteOperation(row),
       report: (level, code, message) => this.#log.add(level, code, message),
@@ -260,7 +266,7 @@ export class Switchyard {
       pools: () => this.#pools.rows(),
       observations: () => this.#observations.rows(),
       host: () => this.#hostInfo(),
-      counters: () => this.#planner.counters(),
+      counters: () => this.#migrations.planner.counters(),
     });
     this.handlers = this.#makeHandlers();
     this.#departure = new Departure({
@@ -300,7 +306,7 @@ export class Switchyard {
     this.#feed.stop();
     this.#eventLoop.stop();
     this.#restarts.stop();
-    this.#planner.close();
+    this.#migrations.stop();
     await this.#proxy.stop();
     this.#pools.close();
   }
@@ -385,14 +391,7 @@ export class Switchyard {
         return {};
       },
       ...this.#restarts.handlers,
-      ...migrationCalls({
-        sessions: this.#proxy.sessions,
-        map: this.#map,
-        passwordFile: this.#passwordFile,
-        planner: this.#planner,
-        preflight: this.#preflight,
-        log: this.#log,
-      }),
+      ...this.#migrations.calls,
       ...poolCalls({
         sessions: this.#proxy.sessions,
         observations: this.#observations,
@@ -421,6 +420,7 @@ export class Switchyard {
     const note = (code: string, message: string): void => void this.#log.add('info', code, message);
     problems.push(...((await this.#options.onSettings?.(settings, note)) ?? []));
     this.#proxy.applyPooling();
+    this.#migrations.apply();
     if (this.#address.port !== 0)
       this.#log.add('info', 'settings_changed', 'The settings were changed; they hold for clients that come from now on.');
     for (const problem of problems) this.#log.add('warn', 'settings_problem', problem);
@@ -452,7 +452,7 @@ export class Switchyard {
       pools: this.#pools,
       states: this.#states,
       statements: this.#statements,
-      planner: this.#planner,
+      planner: this.#migrations.planner,
       restarts: this.#restarts,
       stats: this.#stats,
       log: this.#log,
@@ -513,9 +513,9 @@ export class Switchyard {
       sessions: this.#sessionRows(),
       pools: this.#pools.rows(),
       observations: [...this.#observations.rows()],
-      operations: this.#planner.operations(),
-      transfers: this.#planner.transfers(),
-      counters: this.#planner.counters(),
+      operations: this.#migrations.planner.operations(),
+      transfers: this.#migrations.planner.transfers(),
+      counters: this.#migrations.planner.counters(),
       samples: this.#sampler.samples,
       log: this.#log.list(),
     };
@@ -541,7 +541,7 @@ export class Switchyard {
       this.#sampler.take({
         sessions,
         pools,
-        counters: this.#planner.counters(),
+        counters: this.#migrations.planner.counters(),
         sums: this.#stats.sum(),
         eventLoopP99Ms: this.#eventLoop.takeP99Ms(),
       }),

@@ -78,6 +78,7 @@ export function createHost(options: HostOptions): Host {
     allowOlderServer: options.allowOlderServer,
     ...(options.poolSize === null ? {} : { poolSize: options.poolSize }),
     ...(options.onShutdown === undefined ? {} : { onShutdown: options.onShutdown }),
+    onRemapped: () => void keep(),
     onSettings: async (settings, note) => {
       const before = metrics.url;
       const problems = await metrics.apply(settings.metrics.port);

@@ -17,9 +17,12 @@ export interface MigrationCallsContext {
   readonly planner: Planner;
   readonly preflight: Preflight;
   readonly log: EventLog;
+  /** A line of the map was changed by an operation. */
+  onRemapped(): void;
 }
 
-type MigrationCalls = Pick<
+/** See the head of this file. */
+export type MigrationCalls = Pick<
   Handlers,
   | 'preflight'
   | 'migrate'
@@ -32,7 +35,8 @@ type MigrationCalls = Pick<
 >;
 
 /** Handlers that throw `CallError` as the contract says. */
-export function migrationCalls({ sessions, map, passwordFile, planner, preflight, log }: MigrationCallsContext): MigrationCalls {
+export function migrationCalls(context: MigrationCallsContext): MigrationCalls {
+  const { sessions, map, passwordFile, planner, preflight, log } = context;
   return {
     preflight: async ({ sessionIds, to }) => {
       map.require(to);
@@ -46,6 +50,7 @@ export function migrationCalls({ sessions, map, passwordFile, planner, preflight
       if (!ok) throw new CallError('unreachable', `Endpoint ${endpoint} stays where it is: ${message}`, hint);
       const { id } = planner.remap(after, terms);
       log.add('info', 'endpoint_changed', `Endpoint ${endpoint} points at ${backendId(after)}; its sessions follow.`);
+      context.onRemapped();
       return { operationId: id };
     },
     'backend.drain': ({ backend, to, ...terms }) => {
@@ -62,7 +67,11 @@ export function migrationCalls({ sessions, map, passwordFile, planner, preflight
       planner.cancel(operationId);
       return {};
     },
-    'operation.undo': ({ operationId, withinMs }) => ({ operationId: planner.undo(operationId, { withinMs }).id }),
+    'operation.undo': ({ operationId, withinMs }) => {
+      const { id } = planner.undo(operationId, { withinMs });
+      context.onRemapped();
+      return { operationId: id };
+    },
     'operation.blockers': ({ operationId }) => ({ blockers: planner.blockers(operationId) }),
   };
 }

@@ -12,7 +12,7 @@ import type { Redirects } from '../../endpoints/redirects.ts';
 import { MigrationTally } from '../../metrics/migration-counters.ts';
 import type { Pools } from '../../pool/pools.ts';
 import type { Session } from '../../session/session.ts';
-import type { Preflight } from '../preflight.ts';
+import type { Preflight } from '../preflight/preflight.ts';
 import { transferDeadlines, type TransferDeadlines } from '../transfer/deadlines.ts';
 import { Transfer, type TransferContext } from '../transfer/transfer.ts';
 import { Operation } from './operation.ts';
