@@ -13,6 +13,7 @@ import { Status } from '../wire/codes.ts';
 import { CarriedSession, type Rehearsal } from './carried-session.ts';
 import type { Bereavement, ForwarderEnd, Lessee } from './lessee.ts';
 import { leaseFailure } from './lease-failure.ts';
+import { Refuge } from './resurrection/refuge.ts';
 import { lossWords } from './resurrection/words.ts';
 import { enterFailed, rollBack } from './rollback.ts';
 import type { LeasedSession, LeaseHost } from './lease-host.ts';
@@ -226,6 +227,12 @@ export class Lease implements Lessee, Want {
     const server = forwarder.detach();
     if (forwarder.isEnded) absence.end();
     return server;
+  }
+
+  /** Its server was lost at a safe point, and a transfer takes it elsewhere; null: it belongs to its server. */
+  flee(): Refuge | null {
+    if (this.#mode !== 'session' || this.#isTalking) return null;
+    return new Refuge(this.#session, this.#host.resurrection, this.#host.pools);
   }
 
   /** It has a server connection again, with all that it had set. */

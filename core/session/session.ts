@@ -51,6 +51,8 @@ export interface SessionTransfer {
   readonly phase: TransferPhase;
   /** Gives up, where it still can. */
   cancel(reason: string): void;
+  /** The session has lost its server connection at a safe point, outside a hold: `lives` if it takes it along; null: it cannot. */
+  bereaved(): 'lives' | null;
 }
 
 /** See the head of this file. */
@@ -92,7 +94,7 @@ export class Session {
     this.#socket = socket;
     this.forwarder = new Forwarder(socket, cancelPid, new SessionJournal(customNamesIn(identity.startup)), {
       ended: (end) => onEnd(this, end),
-      bereaved: () => this.lease.bereaved(),
+      bereaved: () => this.transfer?.bereaved() ?? this.lease.bereaved(),
     });
     this.lease = new Lease(this, leases);
   }

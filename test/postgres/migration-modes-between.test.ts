@@ -72,6 +72,12 @@ async function moveAround(id: number, meanwhile: () => Promise<unknown>, asked: 
   return await moved;
 }
 
+/** What a client has sent before has been read by the proxy when another one has come and been answered. */
+async function allRead(): Promise<void> {
+  const { client } = await connect();
+  await client.query('select 1');
+}
+
 describe('the client meanwhile', () => {
   test('asks something: a second look, and no more', async () => {
     const { client, id } = await connect();
@@ -220,6 +226,46 @@ describe('the operator meanwhile', () => {
 });
 
 describe('the servers meanwhile', () => {
+  async function killOld(): Promise<void> {
+    const killer = new pg.Client({ connectionString: a().url() });
+    await killer.connect();
+    await killer.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`,
+    );
+    await killer.end();
+  }
+
+  test('the old one dies under a client that has sent nothing: it is rescued, and what it sends waits until then', async () => {
+    const { client, id } = await connect();
+    await client.query(`set app.kept = 'yes'`);
+    const { moved } = await stopped(id);
+    await killOld();
+    await expect.poll(async () => (await yard().sessions()).find((row) => row.id === id)?.serverPid, { timeout: 10_000 }).toBeNull();
+    client.write(query('show app.kept'));
+    await allRead();
+    relayB.release();
+    const row = await moved;
+    expect(row).toMatchObject({ outcome: 'success', mode: 'optimistic', attempts: 1, heldBytes: query('show app.kept').length });
+    expect(rows(await client.until('Z'))).toEqual([['yes']]);
+    expect(await portOf(client)).toBe(b().port);
+  });
+
+  test('both are lost: the client is told why', async () => {
+    const { client, id } = await connect();
+    await client.query(`set app.kept = 'yes'`);
+    const { moved } = await stopped(id);
+    await killOld();
+    await expect.poll(async () => (await yard().sessions()).find((row) => row.id === id)?.serverPid, { timeout: 10_000 }).toBeNull();
+    await running.switchyard.handlers['operation.cancel']({ operationId: (await yard().snapshot()).operations.at(-1)?.id ?? 0 });
+    expect(await moved).toMatchObject({
+      outcome: 'error_fatal',
+      reason: expect.stringMatching(/^the old server was lost during the move/) as string,
+    });
+    const told = (await client.until('E')).at(-1);
+    expect(told && fields(told)['C']).toBe('57P01');
+    await client.closed();
+  });
+
   test('the target is lost: the session stays, and nobody notices', async () => {
     const { client, id } = await connect();
     relayB.arm('close', RESTORE, 2);
@@ -236,9 +282,7 @@ describe('the servers meanwhile', () => {
     const asked = query(`select 42 -- ${'x'.repeat(50_000)}`);
     client.write(asked);
     expect((await yard().sessions()).find((row) => row.id === id)?.state).toBe('migrating');
-    // Everything in between has passed the proxy when another client has been answered.
-    const other = await connect();
-    await other.client.query('select 1');
+    await allRead();
     relayA.release();
     const row = await moved;
     expect(row).toMatchObject({ outcome: 'success', mode: 'two-phase', heldBytes: asked.length });

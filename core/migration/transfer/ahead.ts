@@ -5,11 +5,12 @@
  * on, a few times.
  */
 import type { ServerConnection } from '../../backend/server-connection.ts';
+import type { Refuge } from '../../session/resurrection/refuge.ts';
 import type { Source, TargetSide } from '../dialect.ts';
 import { Hold } from './hold.ts';
 import type { Move } from './move.ts';
-import { Recoverable } from './outcomes.ts';
-import { swap } from './swap.ts';
+import { Recoverable, SessionLost } from './outcomes.ts';
+import { settle, swap } from './swap.ts';
 import type { TargetSides } from './target-sides.ts';
 
 /** Captures, before a session that is never found as it was is moved in one hold. */
@@ -31,7 +32,11 @@ export async function moveAhead(move: Move, sides: TargetSides): Promise<boolean
   let look = await firstLook(move, sides.current);
   for (let round = 1; ; round++) {
     if (needsOneHold(move, sides.current, look)) return false;
-    await prepareTarget(move, sides.current, look);
+    const refuge = await prepareTarget(move, sides.current, look);
+    if (refuge !== null) {
+      arrive(move, sides.current, refuge);
+      return true;
+    }
     const next = await finish(move, sides.current, look, round);
     if (next === 'moved') return true;
     await sides.renew();
@@ -65,12 +70,44 @@ function needsOneHold(move: Move, side: TargetSide, { state, source }: Look): bo
   throw new Recoverable(`what it holds can be carried in mode preconnect only, and ${move.wanted} was asked for`);
 }
 
-async function prepareTarget(move: Move, side: TargetSide, { state, source }: Look): Promise<void> {
-  const { dialect, record, deadlines } = move;
-  record.begin('restore');
-  const restored = await move.meanwhile(dialect.restore(state, source, side, null, deadlines));
-  record.begin('verify');
-  await move.meanwhile(dialect.verify(state, source, side, restored, deadlines));
+/** Resolves with where the session waits if it has lost its server meanwhile. */
+async function prepareTarget(move: Move, side: TargetSide, look: Look): Promise<Refuge | null> {
+  const { session, dialect, record, deadlines } = move;
+  const { state, source } = look;
+  const flight: { refuge: Refuge | null } = { refuge: null };
+  move.onBereaved = () => {
+    if (!isUntouched(move, look, session.forwarder.server)) return null;
+    flight.refuge = session.lease.flee();
+    return flight.refuge && 'lives';
+  };
+  try {
+    record.begin('restore');
+    const restored = await move.meanwhile(dialect.restore(state, source, side, null, deadlines));
+    record.begin('verify');
+    await move.meanwhile(dialect.verify(state, source, side, restored, deadlines));
+    if (flight.refuge?.isOver === true) throw new Recoverable('the client left');
+    if (flight.refuge !== null) move.connection(side);
+    return flight.refuge;
+  } catch (error) {
+    if (flight.refuge?.giveUp() !== false) throw error;
+    const lost = new SessionLost('it closed the connection', error);
+    session.end('57P01', lost.message, 'Connect again.');
+    throw lost;
+  } finally {
+    move.onBereaved = null;
+  }
+}
+
+/** A session without a server is on the target, in this turn. */
+function arrive(move: Move, side: TargetSide, refuge: Refuge): void {
+  const { session, record } = move;
+  const bytes = session.forwarder.request.heldBytes;
+  record.begin('swap');
+  settle(session, move.target);
+  session.assignments++;
+  session.transfer = null;
+  refuge.arrive(move.connection(side));
+  record.held(performance.now() - refuge.since, bytes, true);
 }
 
 /** At the next safe point: `moved`, or the next look. `unsteady`: no more looks. */
@@ -101,7 +138,7 @@ async function finish(move: Move, side: TargetSide, look: Look, round: number): 
   return next;
 }
 
-function isUntouched(move: Move, look: Look, server: ServerConnection): boolean {
+function isUntouched(move: Move, look: Look, server: ServerConnection | null): boolean {
   return server === look.source.server && move.session.forwarder.link.requestAt === look.requestAt;
 }
 

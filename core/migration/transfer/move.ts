@@ -25,6 +25,8 @@ export class Move {
   /** The mode that the operator wants; null: whichever suits. */
   readonly wanted: TransferMode | null;
   readonly carry: CarryOptions;
+  /** See `SessionTransfer.bereaved`; null: nothing of the session is on its way. */
+  onBereaved: (() => 'lives' | null) | null = null;
 
   constructor(parts: Pick<Move, 'session' | 'target' | 'dialect' | 'record' | 'deadlines' | 'patience' | 'wanted' | 'carry'>) {
     this.session = parts.session;

@@ -55,6 +55,7 @@ export class Transfer implements SessionTransfer {
   readonly #context: TransferContext;
   readonly #record: TransferRecord;
   readonly #abort = new AbortController();
+  #move: Move | null = null;
 
   constructor(request: TransferRequest, context: TransferContext) {
     this.id = request.id;
@@ -92,6 +93,10 @@ export class Transfer implements SessionTransfer {
     this.#abort.abort(new Recoverable(reason));
   }
 
+  bereaved(): 'lives' | null {
+    return this.#move?.onBereaved?.() ?? null;
+  }
+
   /** Runs it to its one outcome. Never rejects. */
   async run(): Promise<void> {
     const { session } = this;
@@ -102,7 +107,7 @@ export class Transfer implements SessionTransfer {
     }
     session.transfer = this;
     try {
-      await this.#move();
+      await this.#run();
       this.#settle('success', null);
     } catch (error) {
       if (error instanceof Refusal) this.#record.findings.unshift(...error.findings);
@@ -113,11 +118,13 @@ export class Transfer implements SessionTransfer {
 
   #settle(outcome: TransferOutcome, reason: string | null): void {
     if (this.session.transfer === this) this.session.transfer = null;
+    this.#move = null;
     this.#record.settle(outcome, reason);
   }
 
-  async #move(): Promise<void> {
+  async #run(): Promise<void> {
     const move = this.#begin();
+    this.#move = move;
     const sides = new TargetSides(move, this.#context);
     for (let attempt = 1; ; attempt++) {
       const rehearsed = await this.#prepare(move, sides, attempt);

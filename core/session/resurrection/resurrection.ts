@@ -153,6 +153,13 @@ export class Resurrection {
     if (!absence.isOver) this.#setOut(absence);
   }
 
+  /** Somebody else could not take it elsewhere: it is brought back like any other. */
+  inherit(absence: Absence): void {
+    this.#absent.add(absence);
+    void absence.over.then(() => this.#absent.delete(absence));
+    this.lose(absence);
+  }
+
   /** Nobody is brought back to that backend until `release`. */
   hold(backend: string): void {
     this.#held.add(backend);
