@@ -334,6 +334,9 @@ export class Restart {
     clearInterval(this.#timer ?? undefined);
     clearTimeout(this.#deadline);
     this.#abort.abort(new Error('the restart is over'));
+    // It stays on record for long: not with its sessions.
+    this.#disarm();
+    this.#held.clear();
     this.#enter('settled');
     this.#change({ ...change, blockers: 0, settledAt: Date.now() });
     this.#onReady();
