@@ -56,6 +56,19 @@ describe('a session', () => {
     }
   });
 
+  it('keeps an unnamed statement that outlived a Parse that failed', async () => {
+    const { yard, wire, cluster, session } = await startCockroachYard();
+    cluster.failedParseDropsUnnamed = false;
+    cluster.queryDropsUnnamed = false;
+    const { client } = await wire({ application_name: 'unnamed' });
+    client.write(parse('', 'SELECT $1::text AS a'), sync, parse('', 'FROB'), sync);
+    expect([letters(await client.until('Z')), letters(await client.until('Z'))]).toEqual(['1Z', 'EZ']);
+    const id = (await session('unnamed'))?.id ?? 0;
+    expect(await move(yard, id, 'pod-2')).toMatchObject(moved);
+    client.write(bind('', '', ['x']), execute(''), sync);
+    expect(rows(await client.until('Z'))).toEqual([['x']]);
+  });
+
   it('is told nothing by a move: the client’s parameters stay what they are, and a later version is told', async () => {
     const { yard, wire, pod, session } = await startCockroachYard();
     const { client, greeting } = await wire({ application_name: 'quiet' });
@@ -202,16 +215,24 @@ describe('what the server refuses', () => {
     expect(await counters()).toMatchObject({ attempted: 0, refused: 1, error_fatal: 0 });
   });
 
-  it('for root, and where tokens are off, is a refusal with what to do', async () => {
-    const { yard, client, cluster } = await startCockroachYard({ user: 'root' });
+  it('for root is a refusal, before any server is asked', async () => {
+    const { yard, client } = await startCockroachYard({ user: 'root' });
     const session = await client();
     expect(await move(yard, session, 'pod-2')).toMatchObject({ outcome: 'refused', reason: expect.stringContaining('root') as string });
+    expect(await podOf(session)).toBe('1');
+  });
+
+  it('where tokens are off is a refusal, and once they are on the session moves', async () => {
+    const { yard, client, cluster } = await startCockroachYard();
+    const session = await client();
     cluster.revivalTokens = false;
     expect(await move(yard, session, 'pod-2')).toMatchObject({
       outcome: 'refused',
       reason: expect.stringContaining('session revival tokens are not supported on this cluster') as string,
     });
     expect(await podOf(session)).toBe('1');
+    cluster.revivalTokens = true;
+    await expect.poll(async () => (await move(yard, session, 'pod-2')).outcome).toBe('success');
   });
 
   it('a session that listens is not moved into silence', async () => {

@@ -26,6 +26,8 @@ export class Cluster {
   maxSessionSize = 0;
   /** Whether a simple query drops the unnamed statement, as PostgreSQL's does. CockroachDB's sources that were read leave it open. */
   queryDropsUnnamed = true;
+  /** Whether a Parse that fails drops the unnamed statement that it was to replace, as in PostgreSQL. Left open as well. */
+  failedParseDropsUnnamed = true;
   /** What every pod reports as `crdb_version`. */
   version = 'CockroachDB CCL v25.2.0 (test dialect server)';
   /** Rows of its tables: lines, as COPY has them. */

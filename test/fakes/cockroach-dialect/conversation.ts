@@ -114,7 +114,7 @@ export class Conversation implements Listener {
       case Client.Parse: {
         const { name, sql, hints } = readParse(body);
         const text = statementsOf(sql)[0] ?? '';
-        this.#refuseInFailed(null);
+        if (name === '' && this.#options.cluster.failedParseDropsUnnamed) this.#session.statements.delete('');
         this.#session.prepare({ name, sql, hints, plan: text === '' ? emptyPlan : planOf(text, hints, this.#session) });
         return await this.#output.say(parseComplete);
       }
@@ -263,8 +263,8 @@ export class Conversation implements Listener {
     };
   }
 
-  #refuseInFailed(plan: Plan | null): void {
-    if (this.#session.status !== 'E' || plan === null || plan.runsInFailed === true) return;
+  #refuseInFailed(plan: Plan): void {
+    if (this.#session.status !== 'E' || plan.runsInFailed === true) return;
     throw new SqlError('25P02', 'current transaction is aborted, commands ignored until end of transaction block');
   }
 
