@@ -9,7 +9,7 @@ import type { Message } from '../wire/message-reader.ts';
 import { bind, close, execute, parse, syncMessage } from '../wire/messages.ts';
 import { captureFrames, readCapture, serverVersionOf, splitAtReady } from './capture.ts';
 import { prepareText } from './prepare-text.ts';
-import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray } from './queries.ts';
+import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray, settingKey } from './queries.ts';
 import type { SessionStateCapture } from './state.ts';
 
 /** What of a session the target did not take over, and its SQLSTATE. */
@@ -204,7 +204,8 @@ function librarySettings({ settings }: SessionStateCapture): string[] {
 export function settingsToCarry(state: SessionStateCapture, baseline: SessionStateCapture): [string, string][] {
   const carried: [string, string][] = [];
   for (const [name, setting] of state.settings) {
-    if (OWN_STEP.has(name)) continue;
+    // What is known by name as well goes as its client wrote it: that is understood whether its library is loaded or not.
+    if (OWN_STEP.has(name) || state.custom.has(settingKey(name))) continue;
     const there = baseline.settings.get(name);
     const differs = SEMANTIC_SETTINGS.includes(name) && there !== undefined && there.value !== setting.value;
     if (setting.source === 'session' || differs) carried.push([name, setting.value]);

@@ -148,6 +148,18 @@ test.each([
   expect(await move(yard(), client, 'ep-b')).toMatchObject({ outcome: 'success' });
 });
 
+test('a library that a session has loaded is told: its settings go along, it does not', async () => {
+  const client = await connect();
+  await client.query(`LOAD 'auto_explain'; SET auto_explain.log_min_duration = '9h'`);
+  const { verdict, codes } = await verdictOf(client);
+  expect(verdict).toBe('ready');
+  expect(codes).toContain('library');
+  expect(await move(yard(), client, 'ep-b')).toMatchObject({ outcome: 'success' });
+  expect((await client.query('SHOW auto_explain.log_min_duration')).rows).toEqual([{ 'auto_explain.log_min_duration': '9h' }]);
+  await client.query(`LOAD 'auto_explain'`);
+  expect((await client.query('SHOW auto_explain.log_min_duration')).rows).toEqual([{ 'auto_explain.log_min_duration': '9h' }]);
+});
+
 test('(9) a target that is lost between the restore and the swap costs the client nothing', async () => {
   const relay = await startRelay(b().port);
   yard().switchyard.addEndpoint({ id: 'ep-relay', ...parseBackendUrl(`postgresql://postgres@127.0.0.1:${relay.port}/postgres`) });

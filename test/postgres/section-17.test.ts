@@ -1,6 +1,7 @@
 /**
- * The test set of postgres-session-state.md section 17, by its numbers: what is captured and restored. Its refusals and faults are in
- * `section-17-refusals.test.ts`, (7) and (10) where the handover and the rescue are tested.
+ * The test set of postgres-session-state.md section 17, by its numbers: what is captured and restored. What is refused and what fails
+ * is in `section-17-refusals.test.ts`; (7), notifications exactly once inside one cluster, in `carry-listen.test.ts`; (10), the rescue of a
+ * session whose old server dies, in `migration-tamper.test.ts`.
  */
 import pg from 'pg';
 import { afterEach, beforeAll, expect, test } from 'vitest';
