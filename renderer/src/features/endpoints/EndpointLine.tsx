@@ -1,4 +1,4 @@
-import { Pencil, RefreshCw, Trash2 } from 'lucide-react';
+import { LogOut, Pencil, RefreshCw, RotateCw, Server, Trash2, Undo2 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { EndpointRow } from '../../../../core/contract/index.ts';
 import { hashOf } from '../../app/routes.ts';
@@ -7,6 +7,7 @@ import { cx } from '../../lib/cx.ts';
 import { formatMoment, formatSpan, plural } from '../../lib/format.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
+import { Menu } from '../../ui/Menu.tsx';
 import { modeWords, poolingWords } from '../pooling/words.ts';
 import styles from './Endpoints.module.css';
 import { PausedMark } from './PausedMark.tsx';
@@ -20,10 +21,23 @@ interface EndpointLineProps {
   onRemove: () => void;
   onCheck: () => void;
   onMoveAll: () => void;
+  onDrain: () => void;
+  onEndDrain: () => void;
+  onRestart: () => void;
 }
 
 /** One line of the map, drawn as a track from the name that clients ask for to the server it leads to. */
-export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMoveAll }: EndpointLineProps): ReactNode {
+export function EndpointLine({
+  endpoint,
+  busy,
+  onEdit,
+  onRemove,
+  onCheck,
+  onMoveAll,
+  onDrain,
+  onEndDrain,
+  onRestart,
+}: EndpointLineProps): ReactNode {
   const look = statusLook[endpoint.status];
   const { sslmode } = tlsOf(endpoint.url);
   return (
@@ -55,6 +69,12 @@ export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMove
           {look.words}
           {endpoint.serverVersion !== null && <span className={styles.soft}>PostgreSQL {endpoint.serverVersion}</span>}
         </span>
+        {endpoint.redirectedTo !== null && (
+          <span className={styles.inline}>
+            <Lamp tone="warn" shape="half" />
+            drained, new clients go to {endpoint.redirectedTo}
+          </span>
+        )}
         {endpoint.statusReason !== null ? (
           <span className={styles.reason}>{endpoint.statusReason}</span>
         ) : (
@@ -75,6 +95,32 @@ export function EndpointLine({ endpoint, busy, onEdit, onRemove, onCheck, onMove
         <Button small disabled={endpoint.sessions === 0} onClick={onMoveAll} aria-label={`Move all sessions of ${endpoint.id}`}>
           Move all sessions…
         </Button>
+        <Menu
+          label={`Server of ${endpoint.id}`}
+          items={[
+            endpoint.redirectedTo === null
+              ? {
+                  label: 'Drain this server…',
+                  hint: 'Moves every session off it, new clients too',
+                  icon: <LogOut size={15} aria-hidden="true" />,
+                  onChoose: onDrain,
+                }
+              : {
+                  label: 'End the drain',
+                  hint: 'New clients come to it again; who has moved stays',
+                  icon: <Undo2 size={15} aria-hidden="true" />,
+                  onChoose: onEndDrain,
+                },
+            {
+              label: 'Restart this server…',
+              hint: 'Holds its sessions while you restart it',
+              icon: <RotateCw size={15} aria-hidden="true" />,
+              onChoose: onRestart,
+            },
+          ]}
+        >
+          <Server size={15} aria-hidden="true" />
+        </Menu>
         <IconButton label={`Check ${endpoint.id} now`} disabled={busy} onClick={onCheck}>
           <RefreshCw size={15} aria-hidden="true" />
         </IconButton>

@@ -11,6 +11,8 @@ import { Button } from '../../ui/Button.tsx';
 import { CopyLine } from '../../ui/CopyLine.tsx';
 import { Confirm } from '../../ui/Dialog.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { DrainDialog } from '../servers/DrainDialog.tsx';
+import { RestartDialog } from '../servers/RestartDialog.tsx';
 import { DemoCard } from './DemoCard.tsx';
 import { EndpointDialog } from './EndpointDialog.tsx';
 import { EndpointLine } from './EndpointLine.tsx';
@@ -24,6 +26,8 @@ export function EndpointsView(): ReactNode {
   const host = useServer((state) => state.host);
   const [editing, setEditing] = useState<EndpointRow | 'new' | null>(null);
   const [removing, setRemoving] = useState<EndpointRow | null>(null);
+  const [draining, setDraining] = useState<string | null>(null);
+  const [restarting, setRestarting] = useState<string | null>(null);
   const { busy, failure, run, clear } = useAction();
   if (!host) return null;
   return (
@@ -69,6 +73,9 @@ export function EndpointsView(): ReactNode {
                 busy={busy}
                 onEdit={() => setEditing(endpoint)}
                 onRemove={() => setRemoving(endpoint)}
+                onDrain={() => setDraining(endpoint.backend)}
+                onEndDrain={() => run(() => call('backend.undrain', { backend: endpoint.backend }))}
+                onRestart={() => setRestarting(endpoint.backend)}
                 onCheck={() => run(() => call('endpoints.check', { id: endpoint.id }))}
                 onMoveAll={() => {
                   const all = [...useServer.getState().sessions.values()];
@@ -105,6 +112,8 @@ export function EndpointsView(): ReactNode {
         </div>
       )}
       {editing !== null && <EndpointDialog endpoint={editing === 'new' ? null : editing} onClose={() => setEditing(null)} />}
+      {draining !== null && <DrainDialog backend={draining} onClose={() => setDraining(null)} />}
+      {restarting !== null && <RestartDialog backend={restarting} onClose={() => setRestarting(null)} />}
       {removing && (
         <Confirm
           title={`Remove endpoint ${removing.id}?`}

@@ -1,7 +1,7 @@
 import { RefreshCw } from 'lucide-react';
 import { useMemo, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
-import type { Verdict } from '../../../../core/contract/index.ts';
+import type { CarryOptions, Verdict } from '../../../../core/contract/index.ts';
 import { useHost } from '../../bridge/client.ts';
 import { plural } from '../../lib/format.ts';
 import { useAction } from '../../lib/use-action.ts';
@@ -13,6 +13,7 @@ import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { PausedMark } from '../endpoints/PausedMark.tsx';
 import { statusLook } from '../endpoints/status.ts';
+import { carryOf, mayMove, offers } from './carry.ts';
 import styles from './Migrate.module.css';
 import { countVerdicts, firstTarget, targetsFor } from './targets.ts';
 import { usePreflight } from './use-preflight.ts';
@@ -22,6 +23,7 @@ const DEFAULT_WAIT_S = 30;
 const attention: Record<Verdict['verdict'], number> = { refused: 0, waits: 1, ready: 2 };
 
 const noVerdicts: readonly Verdict[] = [];
+const nothingAlong: ReadonlySet<keyof CarryOptions> = new Set();
 
 function close(): void {
   useView.setState({ migrate: null });
@@ -42,6 +44,7 @@ export function MigrateDialog(): ReactNode {
   const [to, setTo] = useState(() => firstTarget(targets, asked?.to ?? null));
   const [seconds, setSeconds] = useState(String(DEFAULT_WAIT_S));
   const [round, setRound] = useState(0);
+  const [along, setAlong] = useState(nothingAlong);
   // Sessions that are there already are left out: there is nothing to move.
   const backend = endpoints.find((endpoint) => endpoint.id === to)?.backend;
   const movers = useMemo(
@@ -60,7 +63,8 @@ export function MigrateDialog(): ReactNode {
       .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
   }, [verdicts, chosen]);
   const counts = countVerdicts(verdicts);
-  const movable = verdicts.filter((each) => each.verdict !== 'refused').map((each) => each.sessionId);
+  const movable = verdicts.filter((each) => mayMove(each, along)).map((each) => each.sessionId);
+  const offered = offers(verdicts);
   const gone = preflight.state === 'known' ? movers.length - verdicts.length : 0;
   const there = to === null ? 0 : chosen.length - movers.length;
   const wait = Number(seconds);
@@ -68,7 +72,13 @@ export function MigrateDialog(): ReactNode {
   const confirm = (): void => {
     if (to === null || movable.length === 0 || !waitFits || busy) return;
     run(async () => {
-      const { operationId } = await call('migrate', { sessionIds: movable, to, withinMs: Math.round(wait * 1000) });
+      const carry = carryOf(along);
+      const { operationId } = await call('migrate', {
+        sessionIds: movable,
+        to,
+        withinMs: Math.round(wait * 1000),
+        ...(carry === undefined ? {} : { carry }),
+      });
       openPanel(operationId);
       close();
     });
@@ -165,6 +175,29 @@ export function MigrateDialog(): ReactNode {
               {preflight.state === 'known' && <Verdicts judged={judged} />}
             </div>
           </section>
+          {offered.length > 0 && (
+            <fieldset className={styles.set}>
+              <legend>Take along what refuses them</legend>
+              <div className={styles.along}>
+                {offered.map(({ option, words }) => (
+                  <label key={option}>
+                    <input
+                      type="checkbox"
+                      checked={along.has(option)}
+                      onChange={(event) => {
+                        const next = new Set(along);
+                        if (event.target.checked) next.add(option);
+                        else next.delete(option);
+                        setAlong(next);
+                      }}
+                    />
+                    {words}
+                  </label>
+                ))}
+                <span>They are read, rebuilt there and compared while the client is held; what cannot be rebuilt stays where it is.</span>
+              </div>
+            </fieldset>
+          )}
           {failure && (
             <Notice tone="bad" hint={failure.hint} live>
               {failure.message}

@@ -7,10 +7,11 @@ import { useHostNow } from '../../lib/clock.ts';
 import { formatMs, formatSpan, plural } from '../../lib/format.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
-import { closePanel, openMigrate, useView } from '../../store/view.ts';
+import { closePanel, openMigrate, openPanel, useView } from '../../store/view.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { StackBar } from '../../ui/StackBar.tsx';
+import { Blockers } from './Blockers.tsx';
 import { OutcomeLabel } from './Outcome.tsx';
 import styles from './Panels.module.css';
 import { progressOf } from './progress.ts';
@@ -65,7 +66,9 @@ function Panel({ operation }: { operation: OperationRow }): ReactNode {
           <span>{operation.recoverable} recoverable</span>
           <span>{operation.fatal} fatal</span>
           <span>{operation.refused} refused</span>
+          {operation.forced > 0 && <span>{operation.forced} ended by force</span>}
         </p>
+        {!settled && operation.kind !== 'migrate' && <Blockers operation={operation} />}
         {/* The list scrolls, so the keyboard must be able to reach it. */}
         {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
         <div className={styles.steps} tabIndex={0} role="region" aria-label="Steps per session">
@@ -108,7 +111,23 @@ function Panel({ operation }: { operation: OperationRow }): ReactNode {
               {operation.refused > 0 && refused === operation.refused ? 'Show refused' : 'Show those that stayed'}
             </Button>
           )}
-          {settled && progress.undo && <UndoButton operation={operation.id} undo={progress.undo} />}
+          {settled && operation.kind === 'migrate' && progress.undo && <UndoButton operation={operation.id} undo={progress.undo} />}
+          {settled && operation.undoable && operation.kind !== 'migrate' && operation.kind !== 'undo' && (
+            <Button
+              small
+              disabled={busy}
+              title="Moves back what moved, after a preflight of its own, and takes back what else was changed"
+              onClick={() =>
+                run(async () => {
+                  const undo = await call('operation.undo', { operationId: operation.id });
+                  openPanel(undo.operationId);
+                  closePanel(operation.id);
+                })
+              }
+            >
+              Undo
+            </Button>
+          )}
         </div>
       </div>
     </article>
@@ -135,6 +154,7 @@ function Remaining({ operation, done }: { operation: OperationRow; done: number 
   return (
     <p>
       {done} of {operation.total} settled; waiting ends in {formatSpan(operation.deadlineAt - now)}
+      {operation.forceAt !== null && `, who has not moved in ${formatSpan(operation.forceAt - now)} is ended`}
     </p>
   );
 }

@@ -5,11 +5,15 @@ import { hashOf } from '../../app/routes.ts';
 import { TimeChart } from '../../charts/TimeChart.tsx';
 import type { Series } from '../../charts/TimeChart.tsx';
 import { formatClock, formatMoment, formatMs, formatShort, plural } from '../../lib/format.ts';
+import { useHost } from '../../bridge/client.ts';
+import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Empty } from '../../ui/Empty.tsx';
+import { Notice } from '../../ui/Notice.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
 import { OutcomeLabel, outcomes } from '../migrate/Outcome.tsx';
+import { saveText } from '../observations/export.ts';
 import { Counters } from './Counters.tsx';
 import styles from './Migrations.module.css';
 import { Phases } from './Phases.tsx';
@@ -55,7 +59,10 @@ export function MigrationsView({ params }: { params: URLSearchParams }): ReactNo
   };
   return (
     <div className={styles.view}>
-      <h1 className={styles.title}>Migrations</h1>
+      <div className={styles.top}>
+        <h1 className={styles.title}>Migrations</h1>
+        <ExportTimelines />
+      </div>
       <Counters />
       <div className={styles.charts}>
         <TimeChart title="Pause of moved sessions" series={pauses} format={formatMs} slot={0} />
@@ -149,3 +156,32 @@ const Line = memo(function Line({ transfer }: { transfer: TransferRow }): ReactN
     </tr>
   );
 });
+
+/** The timelines of all sessions that are still known, as a file. */
+function ExportTimelines(): ReactNode {
+  const call = useHost();
+  const { busy, failure, run } = useAction();
+  return (
+    <>
+      {failure && (
+        <Notice tone="bad" hint={failure.hint} live>
+          {failure.message}
+        </Notice>
+      )}
+      <Button
+        small
+        disabled={busy}
+        title="Every session of the last hour with its transfers and their phases, as JSON"
+        onClick={() =>
+          run(async () => {
+            const timelines = await call('timelines.export', {});
+            const at = new Date(timelines.exportedAt).toISOString().slice(0, 19).replaceAll(':', '');
+            saveText(`timelines-${at}.json`, 'application/json', `${JSON.stringify(timelines, null, 2)}\n`);
+          })
+        }
+      >
+        Export timelines
+      </Button>
+    </>
+  );
+}

@@ -14,6 +14,7 @@ import styles from './Drawer.module.css';
 import { requestName, responseName } from './messages.ts';
 import { askedFor, fallThrough } from './route-words.ts';
 import { states, transactionWords } from './states.ts';
+import { Timeline } from './Timeline.tsx';
 
 function messageAt(message: SessionRow['lastRequest'], name: (type: string) => string): string {
   return message ? `${name(message.type)}, clock ${formatCount(message.at)}` : 'none yet';
@@ -70,6 +71,7 @@ export function Drawer({ id, onCloseSession }: DrawerProps): ReactNode {
       </div>
       {row ? <Facts row={row} closed={!live} /> : <p className={styles.group}>This session is gone.</p>}
       <Transfers id={id} />
+      {row && <Timeline row={row} closed={!live} />}
     </aside>
   );
 }
@@ -173,6 +175,8 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
           <dd>{formatBytes(row.bytesOut)}</dd>
           <dt>Migrations</dt>
           <dd>{formatCount(row.migrations)}</dd>
+          <dt>Servers outlived</dt>
+          <dd>{formatCount(row.resurrections)}</dd>
         </dl>
       </section>
     </>

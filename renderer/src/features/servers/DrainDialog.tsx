@@ -1,0 +1,130 @@
+import { useRef, useState } from 'react';
+import type { ReactNode } from 'react';
+import { useHost } from '../../bridge/client.ts';
+import { plural } from '../../lib/format.ts';
+import { useAction } from '../../lib/use-action.ts';
+import { useServer } from '../../store/server.ts';
+import { openPanel } from '../../store/view.ts';
+import { Button } from '../../ui/Button.tsx';
+import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
+import { Lamp } from '../../ui/Lamp.tsx';
+import { Notice } from '../../ui/Notice.tsx';
+import { statusLook } from '../endpoints/status.ts';
+import styles from '../migrate/Migrate.module.css';
+import own from './Servers.module.css';
+import { drainTargets, endpointsAt, millisecondsOf } from './words.ts';
+
+interface DrainDialogProps {
+  backend: string;
+  onClose: () => void;
+}
+
+/** Where the sessions of a server go, how long they may take, and what becomes of those that do not move by then. */
+export function DrainDialog({ backend, onClose }: DrainDialogProps): ReactNode {
+  const call = useHost();
+  const endpoints = useServer((state) => state.endpoints);
+  const sessions = useServer((state) => state.sessions);
+  const targets = drainTargets(endpoints, backend);
+  const [to, setTo] = useState(() => (targets.find((target) => target.status === 'up') ?? targets[0])?.id ?? null);
+  const [wait, setWait] = useState('60');
+  const [ends, setEnds] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const { busy, failure, run } = useAction();
+  const count = [...sessions.values()].filter((session) => session.backend === backend).length;
+  const withinMs = millisecondsOf(wait);
+  const fits = to !== null && withinMs !== null;
+  const confirm = (): void => {
+    if (to === null || withinMs === null || busy) return;
+    run(async () => {
+      const { operationId } = await call('backend.drain', { backend, to, withinMs, forceAfterMs: ends ? withinMs : null });
+      openPanel(operationId);
+      onClose();
+    });
+  };
+  return (
+    <Dialog
+      title={`Drain ${backend}`}
+      description={`Its ${plural(count, 'session')} move at their next safe points, and its new clients go along, until you end the drain or undo it.`}
+      width={600}
+      onClose={onClose}
+      initialFocus={() => form.current?.querySelector<HTMLElement>('input[type="radio"]:checked') ?? null}
+    >
+      <form
+        ref={form}
+        style={{ display: 'contents' }}
+        onSubmit={(event) => {
+          event.preventDefault();
+          confirm();
+        }}
+      >
+        <DialogBody>
+          {targets.length === 0 ? (
+            <Notice tone="warn">There is no other server to go to. Add an endpoint that points at one first.</Notice>
+          ) : (
+            <fieldset className={styles.set}>
+              <legend>To endpoint</legend>
+              <div className={styles.targets}>
+                {targets.map((target) => {
+                  const look = statusLook[target.status];
+                  return (
+                    <label key={target.id} className={styles.target}>
+                      <input type="radio" name="target" value={target.id} checked={to === target.id} onChange={() => setTo(target.id)} />
+                      <span className={styles.name} title={target.id}>
+                        {target.id}
+                      </span>
+                      <span className={styles.where} title={target.statusReason ?? target.backend}>
+                        <Lamp tone={look.tone} shape={look.shape} />
+                        <span>
+                          {target.backend}
+                          {target.status === 'up' ? '' : `, ${look.words}`}
+                        </span>
+                      </span>
+                    </label>
+                  );
+                })}
+              </div>
+            </fieldset>
+          )}
+          {to !== null && (
+            <p>
+              Until the drain ends, clients that ask for {endpointsAt(endpoints, backend)} are served by {to}.
+            </p>
+          )}
+          <label className={own.choice}>
+            <input type="checkbox" checked={ends} onChange={(event) => setEnds(event.target.checked)} />
+            <span>
+              End the sessions that have not moved by then
+              <span className={own.hint}>
+                Their clients get an error that says why (57P01), at the end of a message, and what they have open is rolled back.
+              </span>
+            </span>
+          </label>
+          {failure && (
+            <Notice tone="bad" hint={failure.hint} live>
+              {failure.message}
+            </Notice>
+          )}
+        </DialogBody>
+        <DialogFoot>
+          <label className={styles.deadline}>
+            Wait at most
+            <input
+              type="number"
+              min={0}
+              max={3600}
+              step="any"
+              value={wait}
+              aria-invalid={withinMs === null}
+              onChange={(event) => setWait(event.target.value)}
+            />
+            seconds
+          </label>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look={ends ? 'danger' : 'primary'} type="submit" disabled={!fits || busy}>
+            Drain {plural(count, 'session')}
+          </Button>
+        </DialogFoot>
+      </form>
+    </Dialog>
+  );
+}
