@@ -2,16 +2,32 @@
  * The forwarder and its processors (cockroach-migration.md 8.1 of the references), with a session on a dialect pod. What upstream does
  * with locks and a clock is done here with one phase variable and by counting; what a scenario is for stays the same.
  */
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { dial } from '../../core/backend/dial.ts';
 import { loginFor } from '../../core/backend/login.ts';
 import { parseBackendUrl } from '../../core/endpoints/map.ts';
 import type { ServerConnection } from '../../core/backend/server-connection.ts';
+import { Forwarder } from '../../core/session/forwarder.ts';
+import { SessionJournal } from '../../core/session/journal.ts';
 import { parameterStatus } from '../../core/wire/messages.ts';
 import { notification } from '../fakes/cockroach-dialect/answers.ts';
 import { usePods } from '../fakes/cockroach-dialect/pods.ts';
 import { startRig, type Rig } from '../support/forwarder-rig.ts';
-import { bind, closeStatement, cstring, execute, message, parse, rows, sync, terminate, type WireMessage } from '../support/wire-client.ts';
+import {
+  bind,
+  closeStatement,
+  cstring,
+  execute,
+  message,
+  parse,
+  rows,
+  sync,
+  terminate,
+  WireClient,
+  type WireMessage,
+} from '../support/wire-client.ts';
 
 const pods = usePods(2);
 const query = (sql: string): Buffer => message('Q', cstring(sql));
@@ -134,6 +150,25 @@ it('once ended cannot be resumed, and is never safe again', async () => {
   expect(await session.ended).toMatchObject({ kind: 'closed' });
   await new Promise(setImmediate);
   expect(pods().pod(1).heard.messages.length).toBe(before);
+});
+
+it('holds what comes before it has a server connection, and lets it pass then', async () => {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const accepted = once(listener, 'connection') as Promise<[Socket]>;
+  const client = await WireClient.open((listener.address() as AddressInfo).port);
+  const [socket] = await accepted;
+  onTestFinished(() => {
+    client.destroy();
+    socket.destroy();
+    listener.close();
+  });
+  const forwarder = new Forwarder(socket, 1, new SessionJournal([]), { bereaved: () => null, ended: () => undefined });
+  client.write(query('SELECT 1'), query('SELECT pod_id()'));
+  await expect.poll(() => forwarder.request.heldBytes).toBeGreaterThan(0);
+  forwarder.start(await secondServer());
+  expect(rows(await client.until('Z'))).toEqual([['1']]);
+  expect(rows(await client.until('Z'))).toEqual([['2']]);
 });
 
 it('resumed three times runs once: nothing is sent twice; a second suspension changes nothing', async () => {
