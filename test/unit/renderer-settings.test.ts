@@ -14,8 +14,8 @@ const view: SettingsView = { settings, authorityFile: null, listeners: [], probl
 
 describe('readDraft', () => {
   it('gives back the settings that the form was made from', () => {
-    // Users have calls of their own, and the admins and how sessions are moved are not in the form: left out, all stay as they are.
-    const { migration: _migration, balancing: _balancing, ...shown } = settings;
+    // Users have calls of their own, and the admins and how sessions are moved or outlive a server are not in the form: left out, all stay as they are.
+    const { migration: _migration, resurrection: _resurrection, balancing: _balancing, ...shown } = settings;
     const { method, verifiersFrom } = settings.authentication;
     expect(readDraft(base)).toEqual({ ok: true, settings: { ...shown, authentication: { method, verifiersFrom } }, errors: {} });
   });

@@ -9,7 +9,8 @@ import { Expected } from '../../core/session/expected-answers.ts';
 import { RequestProcessor } from '../../core/session/request-processor.ts';
 import { ResponseProcessor } from '../../core/session/response-processor.ts';
 import { SessionJournal } from '../../core/session/journal.ts';
-import { fatal, readErrorFields } from '../../core/wire/errors.ts';
+import { Status } from '../../core/wire/codes.ts';
+import { fatal, noticeResponse, readErrorFields } from '../../core/wire/errors.ts';
 import { MessageReader, ProtocolViolation, readDataRow } from '../../core/wire/message-reader.ts';
 import { cstring, frame, int32, parse, query, readyForQuery, syncMessage } from '../../core/wire/messages.ts';
 import { readOpeningPacket } from '../../core/wire/startup.ts';
@@ -135,12 +136,38 @@ describe('the response processor', () => {
   });
 
   it('knows a goodbye from an error', () => {
-    const { processor } = responses();
+    const { processor, link } = responses();
+    link.status = Status.InTransaction;
     processor.push(fatal('57P01', 'bye'));
     expect(processor.saidFatal).toBe(true);
     const other = responses().processor;
     other.push(frame(0x45, Buffer.from('SERROR\0VERROR\0C42601\0MVFATAL\0\0')));
     expect(other.saidFatal).toBe(false);
+  });
+
+  it('keeps a goodbye back that comes at rest, whether as an error or as the warning of an immediate shutdown', () => {
+    const bye = fatal('57P01', 'bye');
+    for (let size = 1; size <= bye.length; size++) {
+      const { processor, out } = responses();
+      feed((chunk) => processor.push(chunk), bye, size);
+      expect([processor.goodbyeReason, processor.saidFatal, out().length]).toEqual(['bye', false, 0]);
+      expect(processor.takeGoodbye()).toEqual(bye);
+      expect(processor.takeGoodbye()).toBeNull();
+    }
+    const warned = responses();
+    warned.processor.push(noticeResponse({ severity: 'WARNING', sqlState: '57P02', message: 'crash' }));
+    expect([warned.processor.goodbyeReason, warned.processor.takeGoodbye(), warned.out().length]).toEqual(['crash', null, 0]);
+  });
+
+  it('passes on what ends this session alone, and what any notice says', () => {
+    for (const message of [
+      fatal('57P05', 'idle for too long'),
+      noticeResponse({ severity: 'WARNING', sqlState: '01000', message: 'C57P01' }),
+    ]) {
+      const { processor, out } = responses();
+      processor.push(Buffer.from(message));
+      expect([processor.goodbyeReason, out()]).toEqual([null, message]);
+    }
   });
 
   it('refuses impossible lengths', () => {
