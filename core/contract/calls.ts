@@ -56,9 +56,9 @@ export const calls = {
   /** Asks the backend of an endpoint again; the row's status follows. */
   'endpoints.check': { request: z.strictObject({ id: endpointId }), reply: nothing },
 
-  /** The verdict per session, without side effects; sessions that are gone are missing in the reply. */
+  /** The verdict per session, without side effects; sessions that are gone are missing in the reply. `carry`: as in `migrate`. */
   preflight: {
-    request: z.strictObject({ sessionIds, to: endpointId }),
+    request: z.strictObject({ sessionIds, to: endpointId, carry: carryOptions.optional() }),
     reply: z.object({ verdicts: z.array(verdict) }),
   },
   /**

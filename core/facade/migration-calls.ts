@@ -38,10 +38,10 @@ export type MigrationCalls = Pick<
 export function migrationCalls(context: MigrationCallsContext): MigrationCalls {
   const { sessions, map, passwordFile, planner, preflight, log } = context;
   return {
-    preflight: async ({ sessionIds, to }) => {
+    preflight: async ({ sessionIds, to, carry = planner.carry }) => {
       map.require(to);
       const known = sessionIds.flatMap((id) => sessions.get(id) ?? []);
-      return { verdicts: await Promise.all(known.map((session) => preflight.verdict(session, to))) };
+      return { verdicts: await Promise.all(known.map((session) => preflight.verdict(session, to, carry))) };
     },
     migrate: ({ sessionIds, to, ...terms }) => ({ operationId: planner.migrate(sessionIds, to, terms).id }),
     'endpoints.remap': async ({ endpoint, to, password, ...terms }) => {

@@ -116,6 +116,27 @@ test('without being asked for it is refused as ever, with all reasons', async ()
   expect(await use(client, 300)).toHaveLength(12);
 });
 
+test('the verdict beforehand knows what would be carried', async () => {
+  const client = await connect();
+  await client.query(`${HOLD(350)}; LISTEN plain`);
+  const id = await sessionId(yard(), client);
+  const verdictOf = async (to: string, carry?: typeof everything): Promise<{ verdict?: string | undefined; codes: string[] }> => {
+    const request = { sessionIds: [id], to, ...(carry === undefined ? {} : { carry }) };
+    const [verdict] = (await yard().switchyard.handlers.preflight(request)).verdicts;
+    return { verdict: verdict?.verdict, codes: verdict?.findings.map(({ level, code }) => `${level} ${code}`) ?? [] };
+  };
+  const refused = await verdictOf('ep-b');
+  expect(refused.verdict).toBe('refused');
+  for (const code of ['block advisory_lock', 'block held_cursor', 'block temp_object', 'warn channel'])
+    expect(refused.codes).toContain(code);
+  const ready = await verdictOf('ep-b', everything);
+  expect(ready.verdict).toBe('ready');
+  expect(ready.codes).toContain('info carried');
+  expect(ready.codes).toContain('warn channel');
+  expect((await verdictOf('ep-twin', everything)).codes).not.toContain('warn channel');
+  expect(await use(client, 350)).toHaveLength(12);
+});
+
 test('nobody else gets the lock in 25 moves inside its cluster, however hard they try', async () => {
   const client = await connect();
   await client.query('SELECT pg_advisory_lock(400), pg_advisory_lock(400)');

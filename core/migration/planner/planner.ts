@@ -6,6 +6,7 @@ import {
   type OperationRow,
   type Settings,
   type TransferRow,
+  type CarryOptions,
 } from '../../contract/index.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../../endpoints/map.ts';
 import type { Redirects } from '../../endpoints/redirects.ts';
@@ -277,8 +278,13 @@ export class Planner {
     throw new CallError('draining', `${backend} is being drained.`, `UNDRAIN BACKEND ${backend}, or undo the drain, first.`);
   }
 
+  /** What is carried along where nobody says otherwise. */
+  get carry(): CarryOptions {
+    return this.#options.settings().carry;
+  }
+
   #terms({ withinMs, forceAfterMs, mode, carry }: TermsInput): Terms {
-    return { withinMs, forceAfterMs: forceAfterMs ?? null, mode: mode ?? null, carry: carry ?? this.#options.settings().carry };
+    return { withinMs, forceAfterMs: forceAfterMs ?? null, mode: mode ?? null, carry: carry ?? this.carry };
   }
 
   /** One that is under way is not forgotten. */

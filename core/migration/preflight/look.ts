@@ -2,7 +2,7 @@
 import type { CarryOptions, Finding } from '../../contract/index.ts';
 import type { Session } from '../../session/session.ts';
 import type { SessionStateCapture } from '../../state/state.ts';
-import { block, type Source } from '../dialect.ts';
+import { block, info, type Source } from '../dialect.ts';
 import { postgresDialect } from '../postgres/dialect.ts';
 import type { TransferDeadlines } from '../transfer/deadlines.ts';
 
@@ -12,11 +12,15 @@ export interface LookedInto {
   readonly findings: readonly Finding[];
 }
 
-const NOTHING_CARRIED: CarryOptions = { advisoryLocks: false, heldCursors: false, temporaryTables: false, sequences: false };
 const NOTHING: LookedInto = { state: null, findings: [] };
 
-/** Only of a session at a safe point. Never rejects. */
-export async function lookInto(session: Session, dblinkSchema: string | null, deadlines: TransferDeadlines): Promise<LookedInto> {
+/** Only of a session at a safe point. What `carry` takes along forbids nothing. Never rejects. */
+export async function lookInto(
+  session: Session,
+  carry: CarryOptions,
+  dblinkSchema: string | null,
+  deadlines: TransferDeadlines,
+): Promise<LookedInto> {
   const { forwarder } = session;
   const { server } = forwarder;
   if (server === null || session.transfer !== null || forwarder.link.suspended || server.parameters.has('crdb_version')) return NOTHING;
@@ -25,7 +29,7 @@ export async function lookInto(session: Session, dblinkSchema: string | null, de
     server,
     journal: forwarder.journal,
     leavesUnnamed: forwarder.link.names !== null,
-    carry: NOTHING_CARRIED,
+    carry,
     dblinkSchema,
     onNotification: (frame: Buffer) => forwarder.deliverNotification(frame),
   };
@@ -33,7 +37,7 @@ export async function lookInto(session: Session, dblinkSchema: string | null, de
   const asking = postgresDialect.capture(source, deadlines, false);
   try {
     const state = await asking.answer;
-    return { state: state.capture, findings: postgresDialect.judge(state, source) };
+    return { state: state.capture, findings: postgresDialect.judge(state, source).map((finding) => asCarried(finding, carry)) };
   } catch (error) {
     return { state: null, findings: [block('not_inspectable', error instanceof Error ? error.message : String(error))] };
   } finally {
@@ -43,4 +47,10 @@ export async function lookInto(session: Session, dblinkSchema: string | null, de
       else forwarder.serverLost('the server closed the connection');
     }
   }
+}
+
+/** Whether it can be carried is found out when it is. */
+function asCarried(finding: Finding, carry: CarryOptions): Finding {
+  if (postgresDialect.takesOver?.(finding, carry) !== true) return finding;
+  return info('carried', `${finding.message}; these are to be carried`);
 }

@@ -6,7 +6,7 @@
 import type { DialFailure, Login } from '../../backend/dial.ts';
 import { databaseAt, loginFor } from '../../backend/login.ts';
 import type { PasswordFile } from '../../backend/passfile.ts';
-import type { Finding, Verdict } from '../../contract/index.ts';
+import type { CarryOptions, Finding, Verdict } from '../../contract/index.ts';
 import { backendId, type EndpointMap, type EndpointSpec } from '../../endpoints/map.ts';
 import type { Session } from '../../session/session.ts';
 import { compareCockroach } from '../cockroach/facts.ts';
@@ -126,8 +126,8 @@ export class Preflight {
     return { target: startup === login.startup ? target : { ...target, login: { ...login, startup } }, dblinkSchema };
   }
 
-  /** The verdict for one session. Never rejects but for an unknown endpoint. */
-  async verdict(session: Session, to: string): Promise<Verdict> {
+  /** The verdict for one session, with what would be carried along. Never rejects but for an unknown endpoint. */
+  async verdict(session: Session, to: string, carry: CarryOptions): Promise<Verdict> {
     const target = this.target(session, this.#map.require(to));
     const findings = this.obvious(session, target);
     if (session.transfer !== null) findings.push(block('transferring', `it is already being moved to ${session.transfer.to}`));
@@ -146,7 +146,7 @@ export class Preflight {
       findings.push(...(await this.#rehearsals.of(session.place.login, target.login, OWN_STARTUP, transferDeadlines())));
     }
     const waitsFor = session.forwarder.unsafeReason();
-    if (!isBlocked() && waitsFor === null) findings.push(...(await this.#look(session, target)));
+    if (!isBlocked() && waitsFor === null) findings.push(...(await this.#look(session, target, carry, findings)));
     findings.push(NOT_CHECKED, NOT_EQUAL);
     const blocker = findings.find((finding) => finding.level === 'block');
     if (blocker !== undefined) return { sessionId: session.id, verdict: 'refused', reason: blocker.message, findings };
@@ -160,10 +160,13 @@ export class Preflight {
   }
 
   /** Looks into an idle session; the servers have just been asked, so that their facts are at hand. */
-  async #look(session: Session, target: Target): Promise<readonly Finding[]> {
+  async #look(session: Session, target: Target, carry: CarryOptions, known: readonly Finding[]): Promise<readonly Finding[]> {
     const { to } = await this.#sides(session, target);
     const { dblinkSchema } = await this.arrangements(session, target);
-    const { state, findings } = await lookInto(session, dblinkSchema, transferDeadlines());
+    const { state, findings: all } = await lookInto(session, carry, dblinkSchema, transferDeadlines());
+    // Inside one cluster and database notifications go on reaching it.
+    const isSameWorld = known.some(({ code }) => code === 'same_server') && session.database === target.login.database;
+    const findings = isSameWorld ? all.filter(({ code }) => code !== 'channel') : all;
     return state === null || to.kind === 'cockroach' ? findings : [...findings, ...compareSession(state, to.facts)];
   }
 
