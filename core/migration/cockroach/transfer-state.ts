@@ -61,6 +61,8 @@ const COLUMNS = ['error', 'session_state_base64', 'session_revival_token_base64'
 /** What follows a column's name in a RowDescription: table, number, type, its length and modifier, format. */
 const COLUMN_BYTES = 18;
 const WHAT = 'the server does not hand out the session';
+/** SQLSTATE of a prepared statement that is not there. */
+const NO_STATEMENT = '26000';
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /** The answer is none to this question: whose answer comes next on the connection, nobody knows. */
@@ -132,12 +134,24 @@ function planOf({ unnamedParse, looks }: Question, key: string): Plan {
 
 function read({ unnamedParse, looks }: Plan, messages: readonly Message[], key: string, maxBytes: number): Reading {
   const groups = splitAtReady(messages);
-  const shape = unnamedParse === null ? null : shapeIn(groups.shift() ?? []);
+  const before = unnamedParse === null ? [] : (groups.shift() ?? []);
+  const refused = refusedUnnamed(before);
+  // What was not shown may have been there: it is parsed again in any case.
+  if (refused !== null) return { outcome: refused, isUnnamedGone: true };
+  const shape = unnamedParse === null ? null : shapeIn(before);
   const look = looks ? readLook(groups.splice(0, LOOK_GROUPS)) : UNSEEN;
   const [answer = [], after = []] = groups;
   const unnamed = unnamedParse === null || shape === null ? null : { parse: Buffer.from(unnamedParse), shape };
   const outcome = outcomeOf(() => readAnswer(answer, key, maxBytes, { unnamed, look }));
   return { outcome, isUnnamedGone: shape !== null && shapeIn(after) === null };
+}
+
+/** Why the server does not say whether there is an unnamed statement; null: it does. */
+function refusedUnnamed(messages: readonly Message[]): Error | null {
+  const error = messages.find(({ type }) => type === Server.ErrorResponse);
+  if (error === undefined) return null;
+  const { sqlState, message } = readErrorFields(error.body);
+  return sqlState === NO_STATEMENT ? null : new Error(`the server does not show the unnamed statement: ${message}`);
 }
 
 function base64Length(bytes: number): number {
@@ -234,9 +248,7 @@ async function settle(
     server.destroy(`the server did not answer within ${question.deadlineMs + question.lateMs} ms, when asked for the session`);
   else if (outcome instanceof ForeignAnswer) server.destroy(outcome.message);
   else if (server.isOpen && isUnnamedGone && question.unnamedParse !== null)
-    await parseUnnamed(server, question.unnamedParse, question.deadlineMs).catch((error: unknown) =>
-      server.destroy(asError(error).message),
-    );
+    await parseUnnamed(server, question.unnamedParse, question).catch((error: unknown) => server.destroy(asError(error).message));
 }
 
 function outcomeOf<T>(make: () => T): T | Error {

@@ -25,7 +25,9 @@ const FAR_MS = 20_000;
 /** Of many exchanges together. */
 const PREFLIGHT_MS = 1_000;
 /** How long the old server is silent: its client waits for it as it would without us. The new one is silent for ever. */
-const SILENCE_MS = 2_000;
+const SILENCE_MS = 3_000;
+/** How long an answer that is late is waited for where it must be: between a delay and a silence. */
+const LATE_MS = 1_500;
 const LANES = 6;
 /** On a slow machine a deadline may pass before the moment comes. */
 const ATTEMPTS = 3;
@@ -208,13 +210,13 @@ function mayEnd(phase: TransferPhase, side: Side, fault: Fault, kind: Kind): boo
   const isCut = fault === 'close' || fault === 'reset';
   if (fault === 'old server gone') return phase !== 'resume';
   if (phase === 'resume' || phase === 'swap') return isCut || fault === 'new server gone';
-  // Asked for its state and interrupted, a CockroachDB session cannot be told from one that has been answered.
-  if (kind.mode === 'cockroach' && phase === 'capture') return !fault.endsWith('gone');
+  // Asked for its state, a CockroachDB session cannot be used again before the answer is in, and that must be one.
+  if (kind.mode === 'cockroach' && phase === 'capture') return isCut || fault === 'silence' || fault === 'wrong answer';
   return side === 'old' && phase !== 'preflight' && isCut;
 }
 
 function far(): NonNullable<SwitchyardOptions['deadlines']> {
-  return Object.fromEntries(Object.values(deadlineOf).map((key) => [key, FAR_MS]));
+  return { ...Object.fromEntries(Object.values(deadlineOf).map((key) => [key, FAR_MS])), lateMs: LATE_MS };
 }
 
 /** The cells as a table: a row per point, a column per fault. */

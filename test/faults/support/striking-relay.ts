@@ -97,8 +97,6 @@ class Pair {
   #isOwn = false;
   /** ReadyForQuery still to come. */
   #outstanding = 0;
-  /** How many there were when the exchange was struck. */
-  #groups = 0;
   #strike: Strike | null = null;
   #isSilent = false;
   readonly #held: Buffer[] = [];
@@ -134,10 +132,8 @@ class Pair {
     const groups = this.#takeGroups();
     if (groups > 0 && this.#outstanding === 0 && this.#strike === null) {
       this.#strike = this.#ask(this.#isOwn);
-      this.#groups = 0;
       if (this.#strike !== null) this.#begin(this.#strike);
     }
-    this.#groups += groups;
     this.#outstanding += groups;
     if (!this.#server.destroyed) this.#server.write(chunk);
   }
@@ -222,11 +218,17 @@ class Pair {
 
   #replace(fault: Fault, answer: Buffer): void {
     const isLogin = answer[0] === 0x52;
-    if (fault === 'error') {
-      this.#proxy.write(Buffer.concat([error(isLogin ? 'FATAL' : 'ERROR'), ...(isLogin ? [] : Array<Buffer>(this.#groups).fill(ready))]));
-      if (isLogin) this.#proxy.end();
-    } else this.#proxy.write(wronged(answer));
+    if (fault === 'wrong answer') this.#proxy.write(wronged(answer));
+    else if (isLogin) this.#proxy.end(error('FATAL'));
+    else this.#proxy.write(Buffer.concat([error('ERROR'), ready, answer.subarray(firstReady(answer))]));
   }
+}
+
+/** Where the first of the groups of an answer ends. */
+function firstReady(answer: Buffer): number {
+  let at = 0;
+  while (answer[at] !== 0x5a) at += 1 + answer.readInt32BE(at + 1);
+  return at + 1 + answer.readInt32BE(at + 1);
 }
 
 /** Every row is another one, and every description has another type; where there is neither, there is a row now. */
