@@ -56,7 +56,7 @@ describe('a session', () => {
     }
   });
 
-  it('keeps an unnamed statement that outlived a Parse that failed', async () => {
+  it('keeps an unnamed statement that outlived a Parse that failed: moved with it, or refused until there is another', async () => {
     const { yard, wire, cluster, session } = await startCockroachYard();
     cluster.failedParseDropsUnnamed = false;
     cluster.queryDropsUnnamed = false;
@@ -64,9 +64,16 @@ describe('a session', () => {
     client.write(parse('', 'SELECT $1::text AS a'), sync, parse('', 'FROB'), sync);
     expect([letters(await client.until('Z')), letters(await client.until('Z'))]).toEqual(['1Z', 'EZ']);
     const id = (await session('unnamed'))?.id ?? 0;
-    expect(await move(yard, id, 'pod-2')).toMatchObject(moved);
+    const { outcome } = await move(yard, id, 'pod-2');
+    expect(outcome).toMatch(/^(success|refused)$/);
     client.write(bind('', '', ['x']), execute(''), sync);
     expect(rows(await client.until('Z'))).toEqual([['x']]);
+    client.write(parse('', 'SELECT pod_id()'), sync);
+    await client.until('Z');
+    const to = outcome === 'success' ? 1 : 2;
+    expect(await move(yard, id, `pod-${to}`)).toMatchObject(moved);
+    client.write(bind('', ''), execute(''), sync);
+    expect(rows(await client.until('Z'))).toEqual([[String(to)]]);
   });
 
   it('is told nothing by a move: the client’s parameters stay what they are, and a later version is told', async () => {
