@@ -27,7 +27,7 @@ interface Key {
 /** Settings on their way to being saved, a value of them not looked at yet. */
 type Draft = { readonly [K in keyof Settings]: unknown };
 
-type Group = 'pooling' | 'limits' | 'times' | 'metrics';
+type Group = 'pooling' | 'limits' | 'times' | 'metrics' | 'migration';
 
 /** A key that stands for one value of one group. */
 function key<G extends Group>(group: G, name: keyof Settings[G] & string): Key {
@@ -65,6 +65,8 @@ const keys: Readonly<Record<string, Key>> = {
   max_db_connections: key('pooling', 'perBackend'),
   max_user_client_connections: key('limits', 'clientsPerUser'),
   metrics_port: key('metrics', 'port'),
+  migration_server_logins: key('migration', 'loginsPerBackend'),
+  migrations_at_once: key('migration', 'atOnce'),
   min_pool_size: key('pooling', 'min'),
   pool_mode: key('pooling', 'mode'),
   pool_profile: key('pooling', 'profile'),

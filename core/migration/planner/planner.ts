@@ -142,8 +142,9 @@ export class Planner {
     if (plan.errands.length === 0 && restore === null) {
       throw new CallError('not_undoable', 'None of the sessions that it moved is still where it was moved to.');
     }
+    // A drain's own server takes sessions again as soon as that is restored.
+    for (const { to } of plan.errands) if (row.kind !== 'drain' || backendId(to) !== row.backend) this.#refuseDrained(backendId(to));
     restore?.();
-    for (const { to } of plan.errands) this.#refuseDrained(backendId(to));
     operation.undone();
     return this.#start(plan);
   }
