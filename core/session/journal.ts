@@ -50,6 +50,8 @@ export class SessionJournal {
   nonConformingStrings = false;
   /** The server skipped something that would have changed the unnamed statement: the one it has is not known. */
   unnamedUncertain = false;
+  /** An error came since its Parse, on a server of which it is not known whether a failed Parse leaves the former one (CockroachDB). */
+  unnamedDoubted = false;
   /** Size of the current unnamed statement when it is too large to keep; else 0. */
   unnamedTooLarge = 0;
   /** How closely statements are looked at for what they may do to the session; null: not at all (session mode). */
@@ -243,6 +245,7 @@ export class SessionJournal {
     this.#unnamedEffects = 0;
     this.#unnamedLength = 0;
     this.unnamedUncertain = false;
+    this.unnamedDoubted = false;
     this.unnamedTooLarge = 0;
   }
 

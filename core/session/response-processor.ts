@@ -221,6 +221,7 @@ export class ResponseProcessor {
         // to the transfer, which may yet save the session.
         if (this.#link.suspended || (next <= end && this.#isGoodbye(type, chunk, at, next))) return true;
         expected.failed();
+        if (this.#journal.held !== null) this.#journal.unnamedDoubted = true;
         if (expected.takeUnnamedSkipped() && names === null) this.#journal.unnamedUncertain = true;
         this.saidFatal = saysFatal(chunk.subarray(at + HEADER_BYTES, Math.min(next, end)));
         if (names !== null) this.#instead = names.failed(chunk.subarray(at, Math.min(next, end)));

@@ -120,6 +120,21 @@ test('what the server would lose without a word stays where it is', async () => 
   expect(await move(yard, client, 'b')).toMatchObject({ outcome: 'success' });
 });
 
+test.each([true, false])('after a Parse that failed the unnamed statement is not guessed (a failed one drops it: %s)', async (drops) => {
+  pods.cluster.failedParseDropsUnnamed = drops;
+  const client = await connect();
+  await client.query('SELECT $1::int AS n', [1]);
+  await expect(client.query('FROB $1', [1])).rejects.toMatchObject({ code: '42601' });
+  const row = await move(yard, client, 'b');
+  if (drops) expect(row).toMatchObject({ outcome: 'success' });
+  else {
+    expect(row).toMatchObject({ outcome: 'refused', reason: 'its unnamed statement is not known after an error' });
+    await client.query('SELECT $1::int AS n', [1]);
+    expect(await move(yard, client, 'b')).toMatchObject({ outcome: 'success' });
+  }
+  expect((await client.query('SELECT $1::int AS n', [5])).rows).toEqual([{ n: '5' }]);
+});
+
 test.each([
   ['a statement', { statements: new Set(['twice']), shapes: new Set<string>(), settings: new Set<string>() }, 'did not come along: twice'],
   ['what a statement means', { statements: new Set<string>(), shapes: new Set(['twice']), settings: new Set<string>() }, '"twice"'],

@@ -88,9 +88,9 @@ describe('what a session holds', () => {
       else if (type === 'S') socket.write(say.ready());
     });
     const connection = await server.connection();
-    const found = await findHeld(connection, noted('DECLARE c CURSOR WITH HOLD FOR SELECT 1'), 10_000);
+    const found = await findHeld(connection, noted('DECLARE c CURSOR WITH HOLD FOR SELECT 1'), { deadlineMs: 10_000 });
     expect(found.map(({ code }) => code)).toEqual(codes);
-    expect(await findHeld(connection, noted('SELECT 1'), 10_000)).toEqual([]);
+    expect(await findHeld(connection, noted('SELECT 1'), { deadlineMs: 10_000 })).toEqual([]);
     expect(server.heard.map(({ type }) => type).join('')).toBe('PBESCCS');
   });
 });

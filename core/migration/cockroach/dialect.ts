@@ -2,14 +2,16 @@
  * The dialect of CockroachDB: the server itself hands out a session and takes it back (cockroach-migration.md section 2), the proxy carries
  * what it hands out, and checks that it arrived. All in one hold, on a channel that was opened before.
  */
-import type { ServerConnection } from '../../backend/server-connection.ts';
-import { info, Refusal, type Asking, type Dialect, type Source } from '../dialect.ts';
+import type { ExchangeOptions, ServerConnection } from '../../backend/server-connection.ts';
+import type { Finding } from '../../contract/index.ts';
+import { block, info, Refusal, type Asking, type Dialect, type Source } from '../dialect.ts';
 import type { TransferDeadlines } from '../transfer/deadlines.ts';
 import { findHeld } from './held.ts';
 import { shapesOf } from './look.ts';
 import { checkSame, restoreSession, type Restored } from './restore.ts';
 import { CockroachSide } from './side.ts';
 import { askForState, MAX_STATE_BYTES, type TransferState } from './transfer-state.ts';
+import { isStatementOf } from './unnamed.ts';
 
 /** See the head of this file. */
 export const cockroachDialect: Dialect<TransferState, CockroachSide, Restored> = {
@@ -26,7 +28,10 @@ export const cockroachDialect: Dialect<TransferState, CockroachSide, Restored> =
 
   /** The old server has nothing else to do meanwhile: it is asked what the session's statements look like. */
   async login(state, source, side, deadlines) {
-    const shapes = shapesOf(source.server, state.look.statements ?? new Set(), deadlines.checkMs + deadlines.lateMs);
+    const shapes = shapesOf(source.server, state.look.statements ?? new Set(), {
+      deadlineMs: deadlines.checkMs + deadlines.lateMs,
+      onUnasked: source.onNotification,
+    });
     try {
       await side.logIn(state, deadlines.loginMs);
     } finally {
@@ -50,21 +55,16 @@ export const cockroachDialect: Dialect<TransferState, CockroachSide, Restored> =
   size: ({ bytes }) => bytes,
 };
 
-/** What the server would let go without a word is looked for first. */
-function askForSession({ server, journal, leavesUnnamed, onNotification }: Source, deadlines: TransferDeadlines): Asking<TransferState> {
+/** What the server would let go without a word is looked for first, where the session may have any of it. */
+function askForSession(source: Source, deadlines: TransferDeadlines): Asking<TransferState> {
+  const { server, journal, leavesUnnamed, onNotification } = source;
   const { captureMs: deadlineMs, lateMs } = deadlines;
+  const unnamedParse = leavesUnnamed ? null : journal.unnamedParse;
   const ask = (): Asking<TransferState> =>
-    askForState(server, {
-      deadlineMs,
-      lateMs,
-      maxBytes: MAX_STATE_BYTES,
-      looks: true,
-      unnamedParse: leavesUnnamed ? null : journal.unnamedParse,
-      onUnasked: onNotification,
-    });
-  const { held } = journal;
-  if (held === null || held.isEmpty) return ask();
-  const asking = findHeld(server, held, deadlineMs + lateMs).then((findings) => {
+    askForState(server, { deadlineMs, lateMs, maxBytes: MAX_STATE_BYTES, looks: true, unnamedParse, onUnasked: onNotification });
+  const isPlain = (journal.held?.isEmpty ?? true) && !journal.unnamedUncertain && (unnamedParse === null || !journal.unnamedDoubted);
+  if (isPlain) return ask();
+  const asking = findObstacles(source, { deadlineMs: deadlineMs + lateMs, onUnasked: onNotification }).then((findings) => {
     if (findings.length > 0) throw new Refusal(findings);
     return ask();
   });
@@ -73,11 +73,20 @@ function askForSession({ server, journal, leavesUnnamed, onNotification }: Sourc
     quiet: asking.then(
       ({ quiet }) => quiet,
       (error: unknown) => {
-        if (!(error instanceof Refusal))
-          server.destroy(`it did not say what the session holds: ${error instanceof Error ? error.message : String(error)}`);
+        if (error instanceof Refusal) return;
+        server.destroy(`it did not say what the session holds: ${error instanceof Error ? error.message : String(error)}`);
       },
     ),
   };
+}
+
+async function findObstacles({ server, journal, leavesUnnamed }: Source, options: ExchangeOptions): Promise<Finding[]> {
+  const findings = await findHeld(server, journal.held, options);
+  const { unnamedParse } = journal;
+  const isDoubted = !leavesUnnamed && unnamedParse !== null && journal.unnamedDoubted;
+  if (journal.unnamedUncertain || (isDoubted && !(await isStatementOf(server, unnamedParse, options))))
+    findings.push(block('unnamed_statement', 'its unnamed statement is not known after an error', 'It can move after its next query.'));
+  return findings;
 }
 
 function connectionOf({ connection }: CockroachSide): ServerConnection {

@@ -3,7 +3,7 @@
  * it (cockroach-migration.md sections 6 and 11.14). The catalogs decide where they know; else what was noted does.
  */
 import type { Finding } from '../../contract/index.ts';
-import type { ServerConnection } from '../../backend/server-connection.ts';
+import type { ExchangeOptions, ServerConnection } from '../../backend/server-connection.ts';
 import type { HeldNotes } from '../../session/held-notes.ts';
 import { splitAtReady } from '../../state/capture.ts';
 import { block } from '../dialect.ts';
@@ -20,13 +20,13 @@ export function heldByNotes(notes: HeldNotes | null): Finding[] {
 }
 
 /** What forbids the move. Rejects as an exchange does; asks nothing of the server for a session whose statements speak of none of it. */
-export async function findHeld(server: ServerConnection, notes: HeldNotes | null, deadlineMs: number): Promise<Finding[]> {
+export async function findHeld(server: ServerConnection, notes: HeldNotes | null, options: ExchangeOptions): Promise<Finding[]> {
   if (notes === null) return [];
   const findings = heldByNotes(notes);
   const questions = [...(notes.mayHoldCursors ? [CURSORS] : []), ...(notes.mayHoldLocks ? [LOCKS] : [])];
   if (questions.length === 0) return findings;
   const frames = Buffer.concat(questions.map((sql) => extended(sql)));
-  const groups = splitAtReady(await server.exchange(frames, questions.length * GROUPS_EACH, { deadlineMs }).answer);
+  const groups = splitAtReady(await server.exchange(frames, questions.length * GROUPS_EACH, options).answer);
   for (const [index, question] of questions.entries()) {
     const rows = rowsIn(groups[index * GROUPS_EACH]);
     findings.push(...(question === CURSORS ? cursors(rows) : locks(rows)));

@@ -3,7 +3,7 @@
  * because CockroachDB only logs what it fails to restore (cockroach-migration.md sections 6 and 10). All in the extended protocol, under
  * names of the proxy's own: the session's unnamed statement stays.
  */
-import type { ServerConnection } from '../../backend/server-connection.ts';
+import type { ExchangeOptions, ServerConnection } from '../../backend/server-connection.ts';
 import { splitAtReady } from '../../state/capture.ts';
 import type { Message } from '../../wire/message-reader.ts';
 import { describe, syncMessage } from '../../wire/messages.ts';
@@ -49,9 +49,13 @@ export function describeFrames(names: Iterable<string>): Buffer {
  * What statements look like; one that is not there has no shape. None at all when the server does not answer in time: it is closed then,
  * because its answer could come at any time. Never rejects.
  */
-export async function shapesOf(server: ServerConnection, names: ReadonlySet<string>, deadlineMs: number): Promise<Map<string, Shape>> {
+export async function shapesOf(
+  server: ServerConnection,
+  names: ReadonlySet<string>,
+  options: ExchangeOptions,
+): Promise<Map<string, Shape>> {
   if (names.size === 0 || !server.isOpen) return new Map();
-  const { answer } = server.exchange(describeFrames(names), names.size, { deadlineMs });
+  const { answer } = server.exchange(describeFrames(names), names.size, options);
   try {
     return readShapes(names, splitAtReady(await answer));
   } catch (error) {

@@ -47,7 +47,7 @@ export async function restoreSession(
   return {
     look: looks.length === 0 ? UNSEEN : readLook(groups.splice(0, seen)),
     shapes: readShapes(names, groups),
-    unnamed: unnamed === null ? null : (shape ?? (await parseUnnamed(target, unnamed.parse, deadlineMs))),
+    unnamed: unnamed === null ? null : (shape ?? (await parseUnnamed(target, unnamed.parse, { deadlineMs }))),
   };
 }
 
