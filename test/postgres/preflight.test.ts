@@ -66,6 +66,10 @@ test('custom settings that only functions, policies and views speak of are carri
   const client = await connect('ep-a', 'tenants');
   await client.query(`SELECT enter('bob'), place()`);
   for (const part of ['default_owner', 'policy', 'view']) await client.query(`SELECT choose($1, $2)`, [`tenant.${part}`, part]);
+  const { findings } = await verdictOf(client, 'ep-b');
+  expect(findings.find(({ code }) => code === 'custom_settings')?.message).toBe(
+    'functions set custom settings by names that only their callers know: choose',
+  );
   expect(await move(yard(), client, 'ep-b')).toMatchObject({ outcome: 'success' });
   const names = ['user', 'place', 'default_owner', 'policy', 'view'];
   const shown = await client.query(

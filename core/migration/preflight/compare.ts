@@ -161,6 +161,10 @@ export function compareDefaults(from: ServerFacts, to: ServerFacts, startups: St
 export function compareShapes(from: DatabaseShape | null, to: DatabaseShape | null): Finding[] {
   if (from === null || to === null) return [info('shape_unknown', 'the definitions of tables, types and functions could not be compared')];
   const findings: Finding[] = [];
+  if (from.dynamicSetters.length > 0) {
+    const message = `functions set custom settings by names that only their callers know: ${some(from.dynamicSetters)}`;
+    findings.push(warn('custom_settings', message, 'Such a setting is carried only if a statement or another function mentions its name.'));
+  }
   if (from.types.hash !== to.types.hash) {
     findings.push(
       warn(

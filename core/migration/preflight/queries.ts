@@ -50,6 +50,9 @@ export const FUNCTIONS = `SELECT count(*), md5(string_agg(concat_ws(' ',n.nspnam
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid >= 16384 AND n.nspname !~ '^pg_(temp|toast)'
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')`;
 
+/** Functions that set a setting whose name they do not say. */
+export const DYNAMIC_SETTERS = `SELECT DISTINCT p.proname FROM pg_proc p WHERE p.oid >= 16384 AND p.prosrc ~* 'set_config\\s*\\(\\s*[^''\\s]' LIMIT 20`;
+
 /** Names of custom settings that functions, policies, defaults, views and role settings speak of. */
 export const CUSTOM_NAMES = `SELECT DISTINCT lower(m[2]) FROM (
  SELECT p.prosrc AS s FROM pg_proc p WHERE p.oid >= 16384

@@ -6,7 +6,7 @@ import type { ServerConnection } from '../../backend/server-connection.ts';
 import { settingsInFunctions } from '../../state/baseline.ts';
 import { query } from '../../wire/messages.ts';
 import { ask } from './ask.ts';
-import { COLUMNS, CUSTOM_NAMES, FUNCTIONS, PLAIN_SESSION, TYPES } from './queries.ts';
+import { COLUMNS, CUSTOM_NAMES, DYNAMIC_SETTERS, FUNCTIONS, PLAIN_SESSION, TYPES } from './queries.ts';
 
 /** Equal hashes: equal parts. */
 interface Part {
@@ -22,6 +22,8 @@ export interface DatabaseShape {
   readonly functions: Part;
   /** Names of custom settings (`a.b`) in functions, policies, defaults, views and role settings. */
   readonly customNames: readonly string[];
+  /** Functions that set custom settings by a name that only who calls them knows. */
+  readonly dynamicSetters: readonly string[];
 }
 
 /** Reads it; changes settings of the connection, which is of no other use afterwards. Rejects with what the server refused. */
@@ -35,6 +37,7 @@ export async function readShape(server: ServerConnection, deadlineMs: number): P
   const columns = await part(COLUMNS);
   const functions = await part(FUNCTIONS);
   const spokenOf = (await ask(server, CUSTOM_NAMES, deadlineMs)).flatMap(([name]) => name ?? []);
+  const dynamicSetters = (await ask(server, DYNAMIC_SETTERS, deadlineMs)).flatMap(([name]) => name ?? []);
   const { names } = await settingsInFunctions(server, deadlineMs);
-  return { types, columns, functions, customNames: [...new Set([...spokenOf, ...names])] };
+  return { types, columns, functions, customNames: [...new Set([...spokenOf, ...names])], dynamicSetters };
 }
