@@ -41,17 +41,20 @@ export class Migrations {
       isDown: (backend) => parts.isDown(backend),
       move: (group, to, chosen, withinMs) => this.planner.balance(group, to, chosen, withinMs),
     });
+    map.onChange(() => this.planner.lookAgain());
     this.calls = migrationCalls({ ...parts, planner: this.planner, onRemapped: () => parts.onRemapped() });
   }
 
   /** The settings have changed. */
   apply(): void {
     this.#balancer.apply();
+    this.planner.lookAgain();
   }
 
   /** A backend that was down answers again. */
   cameBack(): void {
     this.#balancer.look();
+    this.planner.lookAgain();
   }
 
   stop(): void {

@@ -78,6 +78,12 @@ it('at once when the session has ended: there is nothing to wait for', async () 
   expect(await by(1, again)).toBe(true);
 });
 
+it('when something has changed that may concern everybody', async () => {
+  const again = retry().wait(refused);
+  watch.changedAll();
+  expect(await by(102, again)).toBe(true);
+});
+
 it('for each who waits for the same session', async () => {
   const waiting = [retry().change(), retry().change()];
   link.onIdle?.();

@@ -178,6 +178,11 @@ export class Planner {
     return operation instanceof Operation ? operation.settled : Promise.resolve([]);
   }
 
+  /** Where sessions go, or how, has changed: what was refused is worth another try. */
+  lookAgain(): void {
+    this.#watch.changedAll();
+  }
+
   /** A session is over. */
   ended(session: Session): void {
     this.#watch.changed(session);

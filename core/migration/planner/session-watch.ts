@@ -22,6 +22,11 @@ export class SessionWatch {
     };
   }
 
+  /** Something has changed that may concern every session that is waited for. */
+  changedAll(): void {
+    for (const session of this.#waiting.keys()) this.changed(session);
+  }
+
   /** Something of a session has changed that its answers do not tell: it has ended, or a transfer of it has. */
   changed(session: Session): void {
     const listeners = this.#waiting.get(session);
