@@ -131,6 +131,9 @@ export interface Dialect<State, Side extends TargetSide, Restored> {
   /** Rejects when the result is not the captured state, or a statement means something else there. Uses the target only, as `restore`. */
   verify(state: State, source: Source, side: Side, restored: Restored, deadlines: TransferDeadlines): Promise<void>;
 
+  /** The server sends the session what others have said, asked or not; without it: it does not. */
+  listens?(state: State): boolean;
+
   /** Size of the captured state in bytes. */
   size(state: State): number;
 }

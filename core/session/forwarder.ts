@@ -4,7 +4,7 @@
  */
 import type net from 'node:net';
 import type { ServerConnection, ServerOwner } from '../backend/server-connection.ts';
-import { Client, Status } from '../wire/codes.ts';
+import { Client, HEADER_BYTES, Status } from '../wire/codes.ts';
 import { readCString } from '../wire/message-reader.ts';
 import { errorResponse, noticeResponse, type ErrorFields } from '../wire/errors.ts';
 import { close, flushMessage, parameterStatus, readyForQuery } from '../wire/messages.ts';
@@ -55,6 +55,8 @@ export class Forwarder implements ServerOwner {
   #goodbye = false;
   /** The client's socket is gone: nothing can be delivered any more. */
   #gone: string | null = null;
+  /** What servers that it has left have said, and the client has not heard yet. */
+  readonly #late: Buffer[] = [];
   readonly #cancellation = new Cancellation(this);
   /** It has no server connection, and none is on its way but by `lessee`. */
   #detached = false;
@@ -330,6 +332,21 @@ export class Forwarder implements ServerOwner {
     this.response.push(frame);
   }
 
+  /**
+   * Delivers a notification of a server that the session has left, `pid` there, between two messages of the one that it is on; the frame is
+   * complete.
+   */
+  deliverLate(frame: Buffer, pid: number): void {
+    if (this.#ended) return;
+    if (frame.readInt32BE(HEADER_BYTES) === pid) frame.writeInt32BE(this.response.clientPid, HEADER_BYTES);
+    this.#late.push(frame);
+    this.#deliverLate();
+  }
+
+  #deliverLate(): void {
+    while (this.#late.length > 0 && this.response.atBoundary) this.response.push(this.#late.shift() ?? Buffer.alloc(0));
+  }
+
   /** Ends the session; the client's socket stays open for last words. */
   close(message: string): void {
     this.#end('closed', message);
@@ -358,6 +375,7 @@ export class Forwarder implements ServerOwner {
     } catch (error) {
       this.#server?.destroy(`the server broke the protocol: ${error instanceof Error ? error.message : String(error)}`);
     }
+    if (this.#late.length > 0) this.#deliverLate();
     if (this.#ended) return;
     if (this.response.goodbyeReason !== null) {
       // Nothing comes behind it, and nobody must send anything before the end of the connection is noticed.

@@ -1,7 +1,7 @@
 /** What happens between the two looks at a session that is moved ahead of its client: the restore waits, and the client goes on. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { TransferRow } from '../../core/contract/index.ts';
+import type { TransferMode, TransferRow } from '../../core/contract/index.ts';
 import { useCluster } from '../support/cluster.ts';
 import { sessionId, transfer, type Asked } from '../support/migration.ts';
 import { startRelay, type Relay } from '../support/relay.ts';
@@ -34,6 +34,7 @@ afterAll(async () => {
 const open: WireClient[] = [];
 afterEach(() => {
   relayA.release();
+  relayA.unmute();
   relayB.release();
   for (const client of open.splice(0)) client.destroy();
 });
@@ -234,6 +235,29 @@ describe('the servers meanwhile', () => {
     );
     await killer.end();
   }
+
+  test.each<TransferMode>(['optimistic', 'preconnect'])(
+    'the old one has a notification on its way at the swap (%s): it arrives',
+    async (mode) => {
+      const { client, id } = await connect();
+      await client.query('listen here');
+      const { moved } = await stopped(id, { mode });
+      relayA.mute();
+      const other = new pg.Client({ connectionString: a().url() });
+      await other.connect();
+      await other.query(`notify here, 'on its way'`);
+      await other.end();
+      relayB.release();
+      expect(await moved).toMatchObject({ outcome: 'success', mode });
+      expect(await portOf(client)).toBe(b().port);
+      relayA.unmute();
+      expect((await client.until('A')).at(-1)?.body.toString('latin1')).toContain('on its way');
+      expect(await portOf(client)).toBe(b().port);
+      // The old server connection is as good as any.
+      const stays = await connect();
+      expect(rows(await stays.client.query('select * from pg_listening_channels()'))).toEqual([]);
+    },
+  );
 
   test('the old one dies under a client that has sent nothing: it is rescued, and what it sends waits until then', async () => {
     const { client, id } = await connect();

@@ -14,6 +14,9 @@ export interface Relay {
   arm(fault: Fault, text: string, nth?: number): void;
   /** Ends a silence: what was held flows on. Also disarms. */
   release(): void;
+  /** What the servers say from here on is held until `unmute`. */
+  mute(): void;
+  unmute(): void;
   /** Resolves when the fault has struck. */
   struck(): Promise<void>;
   close(): Promise<void>;
@@ -26,6 +29,7 @@ export async function startRelay(serverPort: number): Promise<Relay> {
   let struck = Promise.resolve();
   const sockets = new Set<net.Socket>();
   const held: (() => void)[] = [];
+  let muted: (() => void)[] | null = null;
 
   const server = net.createServer((client) => {
     const upstream = net.connect(serverPort, '127.0.0.1');
@@ -59,7 +63,10 @@ export async function startRelay(serverPort: number): Promise<Relay> {
         });
       } else if (!upstream.destroyed) forward();
     });
-    upstream.on('data', (chunk: Buffer) => client.write(chunk));
+    upstream.on('data', (chunk: Buffer) => {
+      if (muted === null) client.write(chunk);
+      else muted.push(() => client.write(chunk));
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
@@ -72,6 +79,14 @@ export async function startRelay(serverPort: number): Promise<Relay> {
     release() {
       armed = null;
       for (const flow of held.splice(0)) flow();
+    },
+    mute() {
+      muted ??= [];
+    },
+    unmute() {
+      const said = muted ?? [];
+      muted = null;
+      for (const say of said) say();
     },
     struck: () => struck,
     close: () =>

@@ -82,6 +82,10 @@ export const postgresDialect: Dialect<PostgresState, PostgresSide, SessionStateC
     verify(state.capture, baseline, restored);
   },
 
+  listens({ capture }) {
+    return capture.channels.length > 0;
+  },
+
   size(state) {
     return state.capture.bytes + (state.unnamedParse?.length ?? 0);
   },

@@ -4,12 +4,12 @@
  * second look, in another short hold, says whether anything has changed (two-phase). What has changed is captured in the same hold, and so
  * on, a few times.
  */
-import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { Refuge } from '../../session/resurrection/refuge.ts';
 import type { Source, TargetSide } from '../dialect.ts';
 import { Hold } from './hold.ts';
 import type { Move } from './move.ts';
-import { Recoverable, SessionLost } from './outcomes.ts';
+import { Flight, isUntouched, type Moment } from './flight.ts';
+import { Recoverable } from './outcomes.ts';
 import { settle, swap } from './swap.ts';
 import type { TargetSides } from './target-sides.ts';
 
@@ -19,25 +19,37 @@ const ROUNDS = 3;
 const OPTIMISTIC_ROUNDS = 10;
 
 /** A session as it was captured. */
-interface Look {
+interface Look extends Moment {
   readonly source: Source;
-  /** `Link.requestAt` then. */
-  readonly requestAt: number;
   readonly state: unknown;
 }
 
 /** True: the session is on the target. False: it has to be moved in one hold; the target is as it was opened. Rejects as that would. */
 export async function moveAhead(move: Move, sides: TargetSides): Promise<boolean> {
+  const flight = new Flight(move.session);
   move.record.mode = move.wanted ?? 'optimistic';
-  let look = await firstLook(move, sides.current);
+  move.onBereaved = () => flight.begin();
+  try {
+    return await goAhead(move, sides, flight);
+  } catch (error) {
+    throw flight.failed(error);
+  } finally {
+    move.onBereaved = null;
+  }
+}
+
+async function goAhead(move: Move, sides: TargetSides, flight: Flight): Promise<boolean> {
+  let look = await firstLook(move, sides.current, flight);
   for (let round = 1; ; round++) {
-    if (needsOneHold(move, sides.current, look)) return false;
-    const refuge = await prepareTarget(move, sides.current, look);
+    if (needsOneHold(move, sides.current, look, flight)) return false;
+    await prepareTarget(move, sides.current, look);
+    const { refuge } = flight;
     if (refuge !== null) {
       arrive(move, sides.current, refuge);
       return true;
     }
-    const next = await finish(move, sides.current, look, round);
+    flight.moment = null;
+    const next = await finish(move, sides.current, look, round, flight);
     if (next === 'moved') return true;
     await sides.renew();
     if (next === 'unsteady') return false;
@@ -45,7 +57,7 @@ export async function moveAhead(move: Move, sides: TargetSides): Promise<boolean
   }
 }
 
-async function firstLook(move: Move, side: TargetSide): Promise<Look> {
+async function firstLook(move: Move, side: TargetSide, flight: Flight): Promise<Look> {
   const hold = await move.hold(side);
   let look: Look;
   try {
@@ -54,6 +66,7 @@ async function firstLook(move: Move, side: TargetSide): Promise<Look> {
     hold.release(error);
     throw error;
   }
+  flight.moment = look;
   hold.release(null);
   return look;
 }
@@ -64,38 +77,19 @@ async function take(move: Move, hold: Hold): Promise<Look> {
 }
 
 /** What is carried is not seen by a second look. */
-function needsOneHold(move: Move, side: TargetSide, { state, source }: Look): boolean {
+function needsOneHold(move: Move, side: TargetSide, { state, source }: Look, { refuge }: Flight): boolean {
   if ((move.dialect.carrying?.(state, source, side, move.deadlines) ?? null) === null) return false;
+  if (refuge !== null) throw new Recoverable('what it holds could not be carried without its server');
   if (move.wanted === null) return true;
   throw new Recoverable(`what it holds can be carried in mode preconnect only, and ${move.wanted} was asked for`);
 }
 
-/** Resolves with where the session waits if it has lost its server meanwhile. */
-async function prepareTarget(move: Move, side: TargetSide, look: Look): Promise<Refuge | null> {
-  const { session, dialect, record, deadlines } = move;
-  const { state, source } = look;
-  const flight: { refuge: Refuge | null } = { refuge: null };
-  move.onBereaved = () => {
-    if (!isUntouched(move, look, session.forwarder.server)) return null;
-    flight.refuge = session.lease.flee();
-    return flight.refuge && 'lives';
-  };
-  try {
-    record.begin('restore');
-    const restored = await move.meanwhile(dialect.restore(state, source, side, null, deadlines));
-    record.begin('verify');
-    await move.meanwhile(dialect.verify(state, source, side, restored, deadlines));
-    if (flight.refuge?.isOver === true) throw new Recoverable('the client left');
-    if (flight.refuge !== null) move.connection(side);
-    return flight.refuge;
-  } catch (error) {
-    if (flight.refuge?.giveUp() !== false) throw error;
-    const lost = new SessionLost('it closed the connection', error);
-    session.end('57P01', lost.message, 'Connect again.');
-    throw lost;
-  } finally {
-    move.onBereaved = null;
-  }
+async function prepareTarget(move: Move, side: TargetSide, { state, source }: Look): Promise<void> {
+  const { dialect, record, deadlines } = move;
+  record.begin('restore');
+  const restored = await move.meanwhile(dialect.restore(state, source, side, null, deadlines));
+  record.begin('verify');
+  await move.meanwhile(dialect.verify(state, source, side, restored, deadlines));
 }
 
 /** A session without a server is on the target, in this turn. */
@@ -111,14 +105,14 @@ function arrive(move: Move, side: TargetSide, refuge: Refuge): void {
 }
 
 /** At the next safe point: `moved`, or the next look. `unsteady`: no more looks. */
-async function finish(move: Move, side: TargetSide, look: Look, round: number): Promise<'moved' | 'unsteady' | Look> {
+async function finish(move: Move, side: TargetSide, look: Look, round: number, flight: Flight): Promise<'moved' | 'unsteady' | Look> {
   const { session, record, wanted } = move;
   const hold = await move.safely(side, (server) => {
-    if (wanted === 'two-phase' || !isUntouched(move, look, server)) return new Hold(session, server, record);
+    if (wanted === 'two-phase' || !isUntouched(session, look)) return new Hold(session, server, record);
     const connection = move.connection(side);
     record.mode = 'optimistic';
     record.begin('swap');
-    swap(session, connection, move.target, () => record.unheld());
+    swap(session, connection, move.target, { hasTail: move.hasTail, onSwapped: () => record.unheld() });
     return null;
   });
   if (hold === null) return 'moved';
@@ -126,7 +120,7 @@ async function finish(move: Move, side: TargetSide, look: Look, round: number): 
   try {
     if (await isSame(move, hold, side, look)) {
       await hold.boundary(move.deadlines.graceMs);
-      hold.swap(move.connection(side), move.target);
+      hold.swap(move.connection(side), move.target, move.hasTail);
       return 'moved';
     }
     next = await takeAgain(move, hold, round);
@@ -134,12 +128,9 @@ async function finish(move: Move, side: TargetSide, look: Look, round: number): 
     hold.release(error);
     throw error;
   }
+  if (next !== 'unsteady') flight.moment = next;
   hold.release(null);
   return next;
-}
-
-function isUntouched(move: Move, look: Look, server: ServerConnection | null): boolean {
-  return server === look.source.server && move.session.forwarder.link.requestAt === look.requestAt;
 }
 
 /** The second look, where one is wanted. */

@@ -76,11 +76,11 @@ export class Hold {
   }
 
   /** Puts the session on `connection`, in this turn. A server that died meanwhile is no loss any more: its session is rescued. */
-  swap(connection: ServerConnection, target: Target): void {
+  swap(connection: ServerConnection, target: Target, hasTail: boolean): void {
     this.#check();
     if (!connection.isOpen) throw new Recoverable('the target connection was lost');
     this.#record.begin('swap');
-    swap(this.#session, connection, target, () => this.#over(true));
+    swap(this.#session, connection, target, { hasTail, onSwapped: () => this.#over(true) });
   }
 
   /** Lets the client go on where it was; throws `SessionLost` if there is no such place any more. Nothing happens after the swap. */

@@ -25,6 +25,8 @@ export class Move {
   /** The mode that the operator wants; null: whichever suits. */
   readonly wanted: TransferMode | null;
   readonly carry: CarryOptions;
+  /** As captured, its server may have something to say to it at any time. */
+  hasTail = false;
   /** See `SessionTransfer.bereaved`; null: nothing of the session is on its way. */
   onBereaved: (() => 'lives' | null) | null = null;
 
@@ -56,6 +58,7 @@ export class Move {
     record.attempts++;
     const state = await hold.ask(dialect.capture(source, this.deadlines, again));
     record.stateBytes = dialect.size(state);
+    this.hasTail = dialect.listens?.(state) === true;
     const ties = this.session.lease.ties().map(({ code, reason, endsWhen }) => block(code, reason, `It can move after this: ${endsWhen}.`));
     this.consider([...dialect.judge(state, source), ...ties].filter((finding) => dialect.takesOver?.(finding, this.carry) !== true));
     return state;

@@ -33,7 +33,8 @@ export async function moveInOneHold(move: Move, side: TargetSide): Promise<void>
       await hold.boundary(deadlines.graceMs);
       move.settleFindings(carrying);
     }
-    hold.swap(move.connection(side), move.target);
+    // What is handed over inside a cluster comes from the new server.
+    hold.swap(move.connection(side), move.target, move.hasTail && carrying === null);
   } catch (error) {
     await carrying?.undo();
     hold.release(error);

@@ -6,8 +6,8 @@ export class Recoverable extends Error {}
 /** The old server was lost before the new one was ready: the session had to be ended. */
 export class SessionLost extends Error {
   constructor(serverLost: string, cause: unknown) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    super(`the old server was lost during the move (${serverLost}), and the new one was not ready: ${message}`);
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    super(`the old server was lost during the move (${serverLost}), and the new one was not ready${why}`);
     this.name = 'SessionLost';
   }
 }

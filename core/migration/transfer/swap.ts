@@ -2,17 +2,28 @@
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { Session } from '../../session/session.ts';
 import type { Target } from '../preflight/preflight.ts';
+import { deliverTail } from './tail.ts';
 
-/** Only at a safe point, or from a hold. `onSwapped`: right before the client's held input goes on. */
-export function swap(session: Session, connection: ServerConnection, target: Target, onSwapped: () => void): void {
+/** How it is done. */
+export interface SwapOptions {
+  /** The old server may still have something to say to the client. */
+  readonly hasTail: boolean;
+  /** Called right before the client's held input goes on. */
+  onSwapped(): void;
+}
+
+/** Only at a safe point, or from a hold. */
+export function swap(session: Session, connection: ServerConnection, target: Target, options: SwapOptions): void {
   const { forwarder, lease } = session;
   const former = forwarder.swap(connection);
   settle(session, target);
   session.assignments++;
   session.transfer = null;
-  onSwapped();
+  options.onSwapped();
   forwarder.resume();
-  if (former !== null) lease.leave(former);
+  if (former === null) return;
+  if (options.hasTail && former.isOpen) void deliverTail(session, former);
+  else lease.leave(former);
 }
 
 /** The session belongs to the target from here on. */
