@@ -9,6 +9,7 @@ import { Server } from '../../wire/codes.ts';
 import { frame } from '../../wire/messages.ts';
 import type { Forwarder } from '../forwarder.ts';
 import { lossesIn, type Loss } from './losses.ts';
+import { shared } from './shared-states.ts';
 
 /** See the head of this file. */
 export interface Snapshot {
@@ -48,7 +49,7 @@ export async function takeSnapshot(forwarder: Forwarder, server: ServerConnectio
     if (described.some(({ type }) => type === Server.ErrorResponse)) journal.forgetUnnamed();
     const state = readCapture(captured);
     const losses = lossesIn(state, journal, server.pid);
-    return { requestAt, state: losses.length === 0 ? state : null, losses };
+    return { requestAt, state: losses.length === 0 ? shared(state) : null, losses };
   } catch (error) {
     // What still runs is cancelled; only when the cancel has arrived and the answer is in may the client go on.
     if (!(error instanceof CaptureFailure) && server.isOpen) await Promise.all([server.cancel(() => server.isOpen), exchange.quiet]);
