@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ServerConnection } from '../../core/backend/server-connection.ts';
 import { query } from '../../core/wire/messages.ts';
-import { useCluster } from '../support/cluster.ts';
+import { installedMajors, useCluster } from '../support/cluster.ts';
 import { carryOver, connectBoth, everything, nothing } from '../support/carry.ts';
 import { connectServer, prepare, runPrepared, runSql, send } from '../support/state.ts';
 
@@ -10,6 +10,10 @@ const a = useCluster({ name: 'a' });
 const b = useCluster({ name: 'b' });
 const sixteen = useCluster({ major: 16, name: 'a' });
 const fifteen = useCluster({ major: 15, name: 'a' });
+// 14 is not there for every platform.
+const [oldest = 15] = installedMajors();
+const eldest = useCluster({ major: oldest, name: 'a' });
+const seventeen = useCluster({ major: 17, name: 'a' });
 const latin = { database: 'latin' };
 
 const ROWS = 7;
@@ -35,6 +39,7 @@ describe.each([
   ['18 to another 18', () => a().url(), () => b().url()],
   ['15 to 18', () => fifteen().url(), () => a().url()],
   ['18 to 16', () => a().url(), () => sixteen().url()],
+  [`${oldest} to 17`, () => eldest().url(), () => seventeen().url()],
   ['18 to itself', () => a().url(), () => a().url()],
 ])('from %s', (_, from, to) => {
   test('every position, and all types of columns, come out the same', async () => {

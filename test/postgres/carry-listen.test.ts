@@ -2,13 +2,17 @@
 import { describe, expect, test } from 'vitest';
 import type { ServerConnection } from '../../core/backend/server-connection.ts';
 import { PostgresCarrying } from '../../core/migration/postgres/carry/carry.ts';
-import { useCluster } from '../support/cluster.ts';
+import { installedMajors, useCluster } from '../support/cluster.ts';
 import { captureNow, connectBoth, hear, Hearer, nothing } from '../support/carry.ts';
 import { connectServer, runSql } from '../support/state.ts';
 
 const a = useCluster({ name: 'a' });
 const sixteen = useCluster({ major: 16, name: 'a' });
 const fifteen = useCluster({ major: 15, name: 'a' });
+// 14 is not there for every platform.
+const [oldest = 15] = installedMajors();
+const eldest = useCluster({ major: oldest, name: 'a' });
+const seventeen = useCluster({ major: 17, name: 'a' });
 
 /** Notifies on two channels, numbered, from a connection of its own, several at a time, until stopped. */
 function storm(server: ServerConnection): { readonly sent: string[]; readonly stop: () => Promise<void> } {
@@ -54,7 +58,9 @@ async function move(old: ServerConnection, next: ServerConnection, outcome: 'swa
 describe.each([
   ['18', () => a().url()],
   ['16', () => sixteen().url()],
+  ['17', () => seventeen().url()],
   ['15', () => fifteen().url()],
+  [String(oldest), () => eldest().url()],
 ])('PostgreSQL %s', (_, url) => {
   test.each([['swap' as const], ['undo' as const]])('25 moves that end with %s: every notification once and in order', async (outcome) => {
     const hearer = new Hearer();

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ServerConnection } from '../../core/backend/server-connection.ts';
 import { PostgresCarrying } from '../../core/migration/postgres/carry/carry.ts';
-import { useCluster } from '../support/cluster.ts';
+import { installedMajors, useCluster } from '../support/cluster.ts';
 import { captureNow, carryOver, connectBoth, everything, Hearer } from '../support/carry.ts';
 import { connectServer, runSql } from '../support/state.ts';
 
@@ -10,6 +10,10 @@ const a = useCluster({ name: 'a' });
 const b = useCluster({ name: 'b' });
 const sixteen = useCluster({ major: 16, name: 'a' });
 const fifteen = useCluster({ major: 15, name: 'a' });
+// 14 is not there for every platform.
+const [oldest = 15] = installedMajors();
+const eldest = useCluster({ major: oldest, name: 'a' });
+const seventeen = useCluster({ major: 17, name: 'a' });
 
 const LOCKS = `SELECT classid::int8, objid::int8, objsubid, mode FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() ORDER BY 1, 2, 3, 4`;
 
@@ -45,6 +49,8 @@ describe.each([
   ['18 to another 18', () => a().url(), () => b().url(), false],
   ['18 to 16', () => a().url(), () => sixteen().url(), false],
   ['15 to 18', () => fifteen().url(), () => a().url(), false],
+  [`${oldest} to 17`, () => eldest().url(), () => seventeen().url(), false],
+  ['one 17 to itself', () => seventeen().url(), () => seventeen().url(), true],
   ['one 18 to itself', () => a().url(), () => a().url(), true],
   ['one 16 to itself', () => sixteen().url(), () => sixteen().url(), true],
   ['one 15 to itself', () => fifteen().url(), () => fifteen().url(), true],

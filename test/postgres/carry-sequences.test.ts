@@ -1,13 +1,17 @@
 /** currval and lastval after a move, and the sequences themselves untouched by it. */
 import { describe, expect, test } from 'vitest';
 import type { ServerConnection } from '../../core/backend/server-connection.ts';
-import { useCluster } from '../support/cluster.ts';
+import { installedMajors, useCluster } from '../support/cluster.ts';
 import { carryOver, connectBoth, everything } from '../support/carry.ts';
 import { connectServer, prepare, runPrepared, runSql, sqlStateOf } from '../support/state.ts';
 
 const a = useCluster({ name: 'a' });
 const b = useCluster({ name: 'b' });
 const fifteen = useCluster({ major: 15, name: 'a' });
+// 14 is not there for every platform.
+const [oldest = 15] = installedMajors();
+const eldest = useCluster({ major: oldest, name: 'a' });
+const seventeen = useCluster({ major: 17, name: 'a' });
 
 const MAKE = `DROP SEQUENCE IF EXISTS one, "Two; it's", three; CREATE SEQUENCE one; CREATE SEQUENCE "Two; it's" INCREMENT BY 10 CACHE 5; CREATE SEQUENCE three START 7`;
 
@@ -24,6 +28,7 @@ async function states(server: ServerConnection): Promise<unknown> {
 describe.each([
   ['18 to another 18', () => a().url(), () => b().url()],
   ['15 to 18', () => fifteen().url(), () => a().url()],
+  [`${oldest} to 17`, () => eldest().url(), () => seventeen().url()],
   ['18 to itself', () => a().url(), () => a().url()],
 ])('from %s', (_, from, to) => {
   test('currval and lastval say the same, and the sequence is as it was', async () => {

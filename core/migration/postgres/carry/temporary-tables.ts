@@ -54,6 +54,7 @@ const sequenceSchema = z.object({
   /** Table, column, and whether it belongs to it (`a`) or is its identity (`i`). */
   of: z.tuple([z.string(), z.string(), z.string()]).nullable(),
 });
+const INDEX_ON = /^(CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")*"|[^\s"]+) ON )pg_temp_\d+\./;
 const schema = z.object({ tables: list(tableSchema), sequences: list(sequenceSchema), others: list(z.string()) });
 
 type Shape = z.infer<typeof schema>;
@@ -160,7 +161,21 @@ export async function makeTemporaryTables(
 
 async function readShape(own: OwnSql, options: RunOptions): Promise<Shape> {
   const { rows } = await own.one({ label: 'its temporary objects', sql: READ_TEMPORARY }, options);
-  return schema.parse(JSON.parse(rows[0]?.[0] ?? 'null'));
+  const shape = schema.parse(JSON.parse(rows[0]?.[0] ?? 'null'));
+  return { ...shape, tables: shape.tables.map(withAlias) };
+}
+
+/** Before 15 the schema of temporary objects is written with the name it has on its server only. */
+function withAlias(table: Table): Table {
+  return {
+    ...table,
+    constraints: table.constraints.map(({ kind, definition, ...rest }) => ({
+      ...rest,
+      kind,
+      definition: kind === 'f' ? definition.replace(/ REFERENCES pg_temp_\d+\./, ' REFERENCES pg_temp.') : definition,
+    })),
+    indexes: table.indexes.map((sql) => sql.replace(INDEX_ON, '$1pg_temp.')),
+  };
 }
 
 function refuse({ tables, sequences, others }: Shape): void {
@@ -230,13 +245,6 @@ function sequenceOptions({ of, type, start, increment, maximum, minimum, cache, 
 /** Sizes are each server's own affair. */
 function comparable({ tables, sequences, others }: Shape): string {
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
-  const same = tables.map(({ bytes: _bytes, heapBytes: _heapBytes, ...rest }) => ({
-    ...rest,
-    indexes: rest.indexes.map((index) => index.replace(/\bpg_temp(_\d+)?\./g, 'pg_temp.')),
-    constraints: rest.constraints.map((constraint) => ({
-      ...constraint,
-      definition: constraint.definition.replace(/\bpg_temp(_\d+)?\./g, 'pg_temp.'),
-    })),
-  }));
+  const same = tables.map(({ bytes: _bytes, heapBytes: _heapBytes, ...rest }) => rest);
   return JSON.stringify([same.toSorted(byName), sequences.toSorted(byName), others]);
 }
