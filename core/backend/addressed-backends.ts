@@ -13,6 +13,11 @@ export class AddressedBackends {
   /** True: it is told. False: it is CockroachDB, and does not want to be. */
   readonly #known = new Map<string, boolean>();
 
+  /** Its last login said so. */
+  isCockroach(backend: string): boolean {
+    return this.#known.has(backend);
+  }
+
   /** The address to be told; undefined: none. */
   tells({ backend, clientAddress }: Login): string | undefined {
     return this.#known.get(backend.id) === true ? (clientAddress ?? undefined) : undefined;

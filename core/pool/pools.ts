@@ -243,8 +243,9 @@ export class Pools {
     this.#options.onDial(connection.backend.id, null, connection.parameters.get('server_version') ?? null);
   }
 
-  /** Transaction mode, if any of its endpoints is in that. */
-  #modeOf({ endpoints }: Pool): PoolMode {
+  /** Transaction mode, if any of its endpoints is in that, and its server allows it. */
+  #modeOf({ backend, endpoints }: Pool): PoolMode {
+    if (this.#addressed.isCockroach(backend)) return 'session';
     for (const endpoint of endpoints) if (this.#options.modeOf?.(endpoint) === 'transaction') return 'transaction';
     return 'session';
   }

@@ -46,6 +46,8 @@ async function lastTransfer(): Promise<TransferRow | undefined> {
 test('settings, named and unnamed statements, and cancels follow; the token is told to the server only', async () => {
   const client = await connect({ application_name: 'billing' });
   expect((await yard.sessions())[0]).toMatchObject({ poolMode: 'session' });
+  expect((await yard.snapshot()).pools).toMatchObject([{ mode: 'session', active: 1 }]);
+  expect((await yard.snapshot()).log.filter(({ code }) => code === 'session_mode_only')).toHaveLength(1);
   await client.query("SET application_name = 'moved'");
   const named = { name: 'twice', text: 'SELECT $1::int AS n', values: [1] };
   await client.query(named);
