@@ -22,7 +22,6 @@ const relay = (): Relay => {
 // Another way to the server of ep-a: another backend, as far as anybody can tell.
 const yard = useYard(() => ({
   endpoints: { 'ep-a': a().url(), 'ep-b': b().url(), 'ep-twin': `postgresql://postgres@127.0.0.1:${relay().port}/postgres` },
-  options: { deadlines: { carryMs: 2_500 } },
 }));
 
 const everything = { advisoryLocks: true, heldCursors: true, temporaryTables: true, sequences: true };
