@@ -23,6 +23,22 @@ export function floorsOf(rows, memory) {
   ]);
 }
 
+/** What issue "Migration", done when 5, asks of the pauses of moves (`measurePause`). */
+export function pauseFloorsOf({ idle, first, second, whole, drain }) {
+  const most = (title, floor, value) => ({ title, floor, met: value <= floor, value });
+  return [
+    most('an idle client moved optimistically: p95 of its next statement, times that of an unmoved one', noNoticeable, idle.ratio),
+    most('an idle client moved optimistically: its longest pause, ms', 0, idle.pauseMs),
+    most('two-phase, ten statements: first hold, times the same batch on a direct connection', 2, first.ratio.median),
+    most('two-phase, ten statements: second hold, times the same batch on a direct connection', 2, second.ratio.median),
+    most('preconnect, ten statements: pause, times capture, replay and verification done directly', 1.6, whole.ratio.median),
+    most(`${drain.sessions} idle sessions drained: errors`, 0, drain.errors),
+  ];
+}
+
+/** A statement of a tenth of a millisecond varies so much between two halves of one run. */
+const noNoticeable = 1.25;
+
 function atLeast(title, floor, rows, ratio) {
   const measured = rows.filter((row) => row[ratio] !== null).toSorted((a, b) => a[ratio].median - b[ratio].median);
   const [worst] = measured;

@@ -5,9 +5,10 @@ import { workloads } from './workloads.mjs';
 /** A knob that cannot be understood; the message says what to write instead. */
 export class UnusableKnob extends Error {}
 
-export const usage = `npm run bench [-- --quick] [-- --write]
+export const usage = `npm run bench [-- --quick] [-- --pause] [-- --write]
 
   --quick                one round at 10 clients, about a minute
+  --pause                only the pauses of moves, about a minute; the rest stays as it was measured last
   --write                writes docs/benchmark.md, too
 
   DURATION=1             seconds per run
@@ -27,13 +28,14 @@ const quick = { duration: 1, rounds: 1, clients: [10], idleClients: 1000 };
  * @throws UnusableKnob
  */
 export function readKnobs(words, environment) {
-  const unknown = words.find((word) => !['--quick', '--write', '--help'].includes(word));
+  const unknown = words.find((word) => !['--quick', '--pause', '--write', '--help'].includes(word));
   if (unknown !== undefined) throw new UnusableKnob(`There is no option ${unknown}.`);
   const base = words.includes('--quick') ? quick : standard;
   return {
     help: words.includes('--help'),
     write: words.includes('--write'),
     quick: base === quick,
+    pauseOnly: words.includes('--pause'),
     duration: number(environment, 'DURATION', base.duration, 1, 3600),
     rounds: number(environment, 'ROUNDS', base.rounds, 1, 1000),
     clients: list(environment, 'CLIENTS', base.clients, (text) => integer(text, 'CLIENTS', 1, 150)),

@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import pg from 'pg';
@@ -16,6 +17,8 @@ const root = path.join(import.meta.dirname, '../..');
 const rounds = 5;
 const movesPerRound = 20;
 const idleMoves = 200;
+/** An idle client does not ask in the very moment in which a move ends. */
+const thinkMs = 50;
 const drained = 1_000;
 const atOnce = 20;
 /** A session with ten statements and some settings. */
@@ -65,6 +68,7 @@ async function measureIdle(proxy, progress) {
     const { transfer } = await proxy.move(moved, n % 2 === 0 ? 'ep-b' : 'ep-a', 'optimistic');
     expectMoved(transfer);
     pauses.push(transfer.pauseMs);
+    await sleep(thinkMs);
     // In turns, so that neither is always the one that finds the processor asleep.
     const order = n % 2 === 0 ? ['moved', 'unmoved'] : ['unmoved', 'moved'];
     for (const which of order) times[which].push(await ask(which === 'moved' ? moved : unmoved));

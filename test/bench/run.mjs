@@ -6,7 +6,7 @@
  * Writes a table to standard output, test-results/bench/results.json and test-results/bench/index.html.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { buildHost } from '../matrix/servers.mjs';
@@ -16,6 +16,8 @@ import { memoryPerIdleClient, warmUpClients } from './idle-clients.mjs';
 import { readKnobs, UnusableKnob, usage } from './knobs.mjs';
 import { measure, warmUp } from './measure.mjs';
 import { pageOf } from './page.mjs';
+import { measurePause } from './pause.mjs';
+import { pauseForDocs, pauseForTerminal, withPause } from './pause-words.mjs';
 import { findPgBouncer, Poolers } from './poolers.mjs';
 import { summarise } from './statistics.mjs';
 import { forDocs, forTerminal } from './tables.mjs';
@@ -30,22 +32,34 @@ const folder = mkdtempSync(path.join(home, 'run-'));
 const began = Date.now();
 /** How busy the machine was with other things: beyond the number of its cores, rates say little. */
 const [loadBefore] = os.loadavg();
-let results;
+const docs = path.join(root, 'docs/benchmark.md');
+let results = null;
+let pause;
 try {
-  requirePgbench();
-  buildHost();
-  results = await runAll();
+  if (!knobs.pauseOnly) {
+    requirePgbench();
+    buildHost();
+    results = await runAll();
+  }
+  pause = await measurePause(folder, progress);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-writeFileSync(path.join(home, 'results.json'), `${JSON.stringify(results, null, 1)}\n`);
-writeFileSync(path.join(home, 'index.html'), pageOf(results));
-say(`\n${forTerminal(results)}`);
+const measured = { ...pause, at: new Date().toISOString(), loadBefore: os.loadavg()[0], cores: os.availableParallelism() };
+writeFileSync(path.join(home, 'pause.json'), `${JSON.stringify(measured, null, 1)}\n`);
+if (results !== null) tell(results);
+say(`\n${pauseForTerminal(measured)}`);
 if (knobs.write) {
-  writeFileSync(path.join(root, 'docs/benchmark.md'), forDocs(results));
+  writeFileSync(docs, withPause(results === null ? readFileSync(docs, 'utf8') : forDocs(results), pauseForDocs(measured)));
   say('Written to docs/benchmark.md.');
 }
-say('The page: test-results/bench/index.html');
+if (results !== null) say('The page: test-results/bench/index.html');
+
+function tell(results) {
+  writeFileSync(path.join(home, 'results.json'), `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(path.join(home, 'index.html'), pageOf(results));
+  say(`\n${forTerminal(results)}`);
+}
 
 async function runAll() {
   const roles = knobs.configurations.map(({ id }) => id);

@@ -19,8 +19,10 @@ export interface CrowdSize {
   readonly pgbench: number;
 }
 
-/** Most time between two questions of each client in turn: from those that never think to those that are idle most of the time. */
-const THINK_MS = [0, 25, 60, 120, 250, 500, 1_000] as const;
+/** Most time between two questions of each client in turn: from those that hardly think to those that are idle most of the time. */
+const THINK_MS = [10, 50, 100, 200, 400, 800, 1_500] as const;
+/** How many of each kind never think: more of them would leave no time for moves. */
+const RESTLESS = 1;
 
 /** Makes them; says what this machine has not. */
 export function makeCrowd(yard: Yard, endpoints: Endpoints, size: CrowdSize, random: Random): SoakClient[] {
@@ -32,7 +34,9 @@ export function makeCrowd(yard: Yard, endpoints: Endpoints, size: CrowdSize, ran
   });
   const each = (kind: string, count: number, make: (name: string, index: number, own: Random, thinkMs: number) => SoakClient): void => {
     for (let index = 0; index < count; index++)
-      clients.push(make(`${kind}-${index}`, index, new Random(random.uint32()), THINK_MS[(index + clients.length) % THINK_MS.length] ?? 0));
+      clients.push(
+        make(`${kind}-${index}`, index, new Random(random.uint32()), index < RESTLESS ? 0 : (THINK_MS[index % THINK_MS.length] ?? 0)),
+      );
   };
   each('node-postgres', size.nodePostgres, (name, index, own, think) => nodePostgres(name, door(index), own, think));
   each('postgres.js', size.postgresJs, (name, index, own, think) => postgresJs(name, door(index), own, think));

@@ -57,7 +57,7 @@ export function pgbench(
         while (!stop.aborted) {
           const { code, stdout, stderr } = await runProgram(program, ['-n', '-M', protocol, ...counts, '-f', file, ...where], {
             env: { PGAPPNAME: name },
-            timeoutMs: 120_000,
+            timeoutMs: 900_000,
           });
           const done = /actually processed: (\d+)/.exec(stdout)?.[1];
           if (code !== 0) throw new Error(`pgbench ended with ${code}: ${stderr.trim().slice(-500)}`);
