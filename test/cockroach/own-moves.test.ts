@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TransferRow } from '../../core/contract/index.ts';
 import { startPods, type RunningPods } from '../fakes/cockroach-dialect/pods.ts';
+import { text } from '../support/matching.ts';
 import { move } from '../support/migration.ts';
 import { startYard, type Yard } from '../support/yard.ts';
 
@@ -17,7 +18,8 @@ beforeEach(async () => {
   pods = await startPods(2);
   yard = await startYard({
     endpoints: { a: pods.pod(1).url(), b: pods.pod(2).url() },
-    options: { settings: { pooling: { mode: 'transaction' } } },
+    // So large a state takes its time on a busy machine.
+    options: { settings: { pooling: { mode: 'transaction' } }, deadlines: { captureMs: 20_000, restoreMs: 20_000 } },
   });
 });
 
@@ -135,6 +137,21 @@ test.each([true, false])('after a Parse that failed the unnamed statement is not
     expect(await move(yard, client, 'b')).toMatchObject({ outcome: 'success' });
   }
   expect((await client.query('SELECT $1::int AS n', [5])).rows).toEqual([{ n: '5' }]);
+});
+
+test.each([
+  [11, { outcome: 'success' }],
+  [18, { outcome: 'refused', reason: text(/^its state is too large to be carried: (?:more than )?1[2-9]\.\d MiB, at most 12\.0 MiB/) }],
+])('a state of %i MiB as it is sent', async (mib, expected) => {
+  pods.pod(1).faults.set('show-D', { kind: 'huge', mib }, { times: 1 });
+  const client = await connect();
+  await client.query("SET application_name = 'large'");
+  const { outcome, reason } = await move(yard, client, 'b');
+  expect({ outcome, reason }).toMatchObject(expected);
+  expect(await podOf(client)).toBe(outcome === 'success' ? '2' : '1');
+  expect((await client.query('SHOW application_name')).rows).toEqual([{ application_name: 'large' }]);
+  // The session is in step, and can be asked again.
+  expect(await move(yard, client, outcome === 'success' ? 'a' : 'b')).toMatchObject({ outcome: 'success' });
 });
 
 test.each([

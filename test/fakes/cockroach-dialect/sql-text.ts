@@ -6,7 +6,7 @@ export function cut(text: string, separator: ';' | ','): string[] {
   const parts: string[] = [];
   let part = '';
   let depth = 0;
-  for (const [piece = ''] of text.matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*.*?\*\/|[\s\S]/g)) {
+  for (const [piece = ''] of text.matchAll(/'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|--[^\n]*|\/\*.*?\*\/|[\s\S]/g)) {
     if (piece === '(') depth++;
     if (piece === ')') depth--;
     if (piece === separator && (depth <= 0 || separator === ';')) {
