@@ -7,6 +7,9 @@ import type { Message } from '../../wire/message-reader.ts';
 import { CaptureFailure, cleanUpCapture, splitAtReady, type Batch } from '../../state/capture.ts';
 import type { Asking, Source } from '../dialect.ts';
 
+/** invalid_sql_statement_name */
+const NO_STATEMENT = '26000';
+
 /** What a batch of `guardedBatch` was answered: the queries, and whether there is an unnamed statement, if that was asked. */
 export interface Answered {
   readonly queries: readonly Message[];
@@ -26,7 +29,11 @@ export function askSession<T>(source: Source, batch: Batch, deadlineMs: number, 
     const [queries = [], described = []] = splitAtReady(messages);
     const refusal = queries.find((message) => message.type === Server.ErrorResponse);
     if (refusal !== undefined) throw new CaptureFailure(readErrorFields(refusal.body));
-    return { queries, unnamed: described, unnamedIsMissing: described.some((message) => message.type === Server.ErrorResponse) };
+    // Any other error is about a statement that is there: its table is gone, say.
+    const unnamedIsMissing = described.some(
+      ({ type, body }) => type === Server.ErrorResponse && readErrorFields(body).sqlState === NO_STATEMENT,
+    );
+    return { queries, unnamed: described, unnamedIsMissing };
   });
   const quiet = asked.then(
     () => {},
