@@ -7,7 +7,7 @@ import type { Settled } from './settled.ts';
 /** Endpoint of each server, by the pool mode of its sessions. */
 export type Endpoints = Readonly<Record<'session' | 'transaction', readonly [a: string, b: string]>>;
 
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 120_000;
 const MODES: Readonly<Record<'session' | 'transaction', readonly (TransferMode | null)[]>> = {
   session: [null, null, null, 'optimistic', 'two-phase', 'preconnect'],
   transaction: [null, null, 'detached', 'preconnect'],
