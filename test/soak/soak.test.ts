@@ -25,6 +25,8 @@ const endpoints: Endpoints = { session: ['ep-a', 'ep-b'], transaction: ['pool-a'
 const expected = [
   /: the client (has )?left$/,
   /: no safe point in time$/,
+  // A pin of transaction mode, until its next statement.
+  /: its unnamed statement was parsed under other settings than it has now$/,
   /: its client was never idle for as long as a restore takes/,
   /: its client had changed its state each time/,
   /: it has what only its own server connection can tell$/,
