@@ -13,7 +13,8 @@ async function yardWith(
   pooling: SettingsInput['pooling'],
   endpoints = { 'ep-a': cluster().url() } as Record<string, string>,
 ): Promise<Yard> {
-  const at = await startYard({ endpoints, options: { settings: { pooling } } });
+  // A client at rest would outlive its server: that is tried elsewhere.
+  const at = await startYard({ endpoints, options: { settings: { pooling, resurrection: { enabled: false } } } });
   onTestFinished(() => at.stop());
   return at;
 }

@@ -283,6 +283,8 @@ describe.each([
       chmodSync(passfile, 0o644);
       expect((await open(clients.port, user, secret, 'passfile/template1')) === null).toBe(true);
       chmodSync(passfile, 0o600);
+      // At rest it would outlive its server.
+      await client.query('BEGIN');
       await onServer(same().url(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${user}'`);
       await expect.poll(async () => (await yard.sessions()).length, { timeout: 10_000 }).toBe(0);
       await client.end();
