@@ -41,6 +41,8 @@ function Panel({ operation }: { operation: OperationRow }): ReactNode {
   const { busy, failure, run } = useAction();
   const settled = operation.settledAt !== null;
   const refused = operation.refused + operation.recoverable + operation.fatal;
+  // Whom it waits for stands in a list of its own.
+  const steps = settled || operation.kind === 'migrate' ? progress.steps : progress.steps.filter((step) => step.outcome === 'success');
   return (
     <article className={styles.panel} aria-label={operation.label} data-testid={`operation-${operation.id}`}>
       <div className={styles.head}>
@@ -71,9 +73,9 @@ function Panel({ operation }: { operation: OperationRow }): ReactNode {
         {!settled && operation.kind !== 'migrate' && <Blockers operation={operation} />}
         {/* The list scrolls, so the keyboard must be able to reach it. */}
         {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-        <div className={styles.steps} tabIndex={0} role="region" aria-label="Steps per session">
+        <div className={styles.steps} tabIndex={0} role="region" aria-label="Steps per session" hidden={steps.length === 0}>
           <ul>
-            {progress.steps.slice(0, SHOWN).map((step) => (
+            {steps.slice(0, SHOWN).map((step) => (
               <li key={step.id} className={styles.step}>
                 <div className={styles.line}>
                   <span className={styles.who} title={step.application}>
@@ -82,13 +84,13 @@ function Panel({ operation }: { operation: OperationRow }): ReactNode {
                   </span>
                   <span className={styles.how}>
                     <OutcomeLabel outcome={step.outcome} phase={step.phase} />
-                    {step.pauseMs !== null && ` ${formatMs(step.pauseMs)}`}
+                    {step.outcome === 'success' && step.pauseMs !== null && ` ${formatMs(step.pauseMs)}`}
                   </span>
                 </div>
                 {step.reason !== null && <div className={styles.reason}>{step.reason}</div>}
               </li>
             ))}
-            {progress.steps.length > SHOWN && <li className={styles.step}>and {plural(progress.steps.length - SHOWN, 'more session')}</li>}
+            {steps.length > SHOWN && <li className={styles.step}>and {plural(steps.length - SHOWN, 'more session')}</li>}
           </ul>
         </div>
         {failure && (

@@ -232,7 +232,9 @@ function Transfers({ id }: { id: number }): ReactNode {
             <OutcomeLabel outcome={transfer.outcome} phase={transfer.phase} /> {transfer.fromEndpoint} → {transfer.toEndpoint}
             <div className={styles.note}>
               {formatClock(transfer.requestedAt)}
-              {transfer.pauseMs !== null && `, pause ${formatMs(transfer.pauseMs)}`}
+              {transfer.pauseMs !== null &&
+                (transfer.outcome === 'success' || transfer.pauseMs > 0) &&
+                `, pause ${formatMs(transfer.pauseMs)}`}
               {transfer.reason !== null && `: ${transfer.reason}`}
             </div>
           </li>
