@@ -18,6 +18,9 @@ export function faultMatrix(rows: readonly Row[], onServers: () => Promise<numbe
 
   test.each(rows.map(({ kind, phases }) => ({ name: kind.name, kind, phases })))('$name', async ({ kind, phases }) => {
     const before = sockets();
+    // Counted from within a poll, whose own timers are there at the end as well.
+    let timersBefore = 0;
+    await expect.poll(() => (timersBefore = timers())).toBeGreaterThanOrEqual(0);
     const golden = await unmoved(kind);
     const all = await findPoints(kind, golden);
     const last = all.findLast((point) => !point.behind && point.phase !== 'resume');
@@ -33,7 +36,13 @@ export function faultMatrix(rows: readonly Row[], onServers: () => Promise<numbe
     expect([...new Set(all.map(({ phase }) => phase))]).toEqual(expect.arrayContaining([...phases]));
     await expect.poll(onServers, { timeout: 20_000, message: 'connections that the servers count' }).toBe(0);
     await expect.poll(sockets, { timeout: 20_000, message: 'sockets of this process' }).toBeLessThanOrEqual(before);
+    await expect.poll(timers, { timeout: 5_000, message: 'timers of this process' }).toBeLessThanOrEqual(timersBefore);
   });
+}
+
+/** Those that keep the process alive. */
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 }
 
 function sockets(): number {
