@@ -3,7 +3,9 @@ import type { LogEntry, TransferRow } from '../contract/index.ts';
 
 /** Of a settled transfer. */
 export function settledEntry(row: TransferRow): Pick<LogEntry, 'level' | 'code' | 'message'> {
-  const what = `Session ${row.sessionId} (${row.fromEndpoint} to ${row.toEndpoint})`;
+  // A remapped endpoint keeps its name.
+  const way = row.fromEndpoint === row.toEndpoint ? [row.fromBackend, row.toBackend] : [row.fromEndpoint, row.toEndpoint];
+  const what = `Session ${row.sessionId} (${way.join(' to ')})`;
   if (row.outcome === 'success') {
     return { level: 'info', code: 'migrated', message: `${what} moved in ${(row.pauseMs ?? 0).toFixed(1)} ms.` };
   }
