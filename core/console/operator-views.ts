@@ -134,6 +134,9 @@ const transfers = view<TransferRow>('transfers, running and settled', (host) => 
   state_bytes: (row) => row.stateBytes,
   requested_at: (row) => seconds(row.requestedAt),
   settled_at: (row) => seconds(row.settledAt),
+  mode: (row) => row.mode,
+  attempts: (row) => row.attempts,
+  held_bytes: (row) => row.heldBytes,
 });
 
 const operations = view<OperationRow>('what was asked to move, one line per request', (host) => host.operations(), {

@@ -232,6 +232,7 @@ function Transfers({ id }: { id: number }): ReactNode {
             <OutcomeLabel outcome={transfer.outcome} phase={transfer.phase} /> {transfer.fromEndpoint} → {transfer.toEndpoint}
             <div className={styles.note}>
               {formatClock(transfer.requestedAt)}
+              {transfer.mode !== null && `, ${transfer.mode}`}
               {transfer.pauseMs !== null &&
                 (transfer.outcome === 'success' || transfer.pauseMs > 0) &&
                 `, pause ${formatMs(transfer.pauseMs)}`}
