@@ -24,7 +24,6 @@ const endpoints: Endpoints = { session: ['ep-a', 'ep-b'], transaction: ['pool-a'
 /** Why a transfer may come to nothing. pgbench's sessions end now and then, and a client that never pauses may not suit a mode that was asked for. */
 const expected = [
   /: the client (has )?left$/,
-  /: no safe point in time$/,
   // A pin of transaction mode, until its next statement.
   /: its unnamed statement was parsed under other settings than it has now$/,
   /: its client was never idle for as long as a restore takes/,
@@ -32,6 +31,9 @@ const expected = [
   /: it has what only its own server connection can tell$/,
   /: what it carries was something else each time it was about to move$/,
 ];
+
+/** The deadline passed, in the words of what the session was doing; a few of ten thousand on a machine that is busy. */
+const late = /: (no safe point in time$|busy |waiting for a server connection|its state is just being looked at)/;
 
 const a = useCluster({ name: 'a', settings: { max_connections: 400 } });
 const b = useCluster({ name: 'b', settings: { max_connections: 400 } });
@@ -80,7 +82,9 @@ test('no client notices that it is moved', async () => {
   settled.close();
   expect(results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : []))).toEqual([]);
   expect(settled.outcomes).toMatchObject({ error_fatal: 0 });
-  expect([...settled.reasons.keys()].filter((reason) => !expected.some((each) => each.test(reason)))).toEqual([]);
+  expect([...settled.reasons.keys()].filter((reason) => ![...expected, late].some((each) => each.test(reason)))).toEqual([]);
+  const lateOnes = [...settled.reasons].reduce((sum, [reason, count]) => sum + (late.test(reason) ? count : 0), 0);
+  expect(lateOnes).toBeLessThanOrEqual(Math.max(2, moves / 1_000));
   const { counters } = await yard.snapshot();
   expect(counters.attempted).toBe(counters.success + counters.error_recoverable + counters.error_fatal);
   expect(counters.inFlight).toBe(0);
