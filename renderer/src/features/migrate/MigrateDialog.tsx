@@ -11,6 +11,7 @@ import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { SecondsField } from '../../ui/SecondsField.tsx';
 import { PausedMark } from '../endpoints/PausedMark.tsx';
 import { statusLook } from '../endpoints/status.ts';
 import { carryOf, mayMove, offers } from './carry.ts';
@@ -205,19 +206,7 @@ export function MigrateDialog(): ReactNode {
           )}
         </DialogBody>
         <DialogFoot>
-          <label className={styles.deadline}>
-            Wait at most
-            <input
-              type="number"
-              min={0}
-              max={3600}
-              step="any"
-              value={seconds}
-              aria-invalid={!waitFits}
-              onChange={(event) => setSeconds(event.target.value)}
-            />
-            seconds
-          </label>
+          <SecondsField words="Wait at most" value={seconds} fits={waitFits} onChange={setSeconds} />
           <Button onClick={close}>Cancel</Button>
           <Button look="primary" type="submit" disabled={to === null || movable.length === 0 || !waitFits || busy}>
             {confirmWords(preflight.state, movable.length, sessionIds.length)}

@@ -9,6 +9,7 @@ import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { SecondsField } from '../../ui/SecondsField.tsx';
 import { statusLook } from '../endpoints/status.ts';
 import styles from '../migrate/Migrate.module.css';
 import own from './Servers.module.css';
@@ -106,19 +107,7 @@ export function DrainDialog({ backend, onClose }: DrainDialogProps): ReactNode {
           )}
         </DialogBody>
         <DialogFoot>
-          <label className={styles.deadline}>
-            Wait at most
-            <input
-              type="number"
-              min={0}
-              max={3600}
-              step="any"
-              value={wait}
-              aria-invalid={withinMs === null}
-              onChange={(event) => setWait(event.target.value)}
-            />
-            seconds
-          </label>
+          <SecondsField words="Wait at most" value={wait} fits={withinMs !== null} onChange={setWait} />
           <Button onClick={onClose}>Cancel</Button>
           <Button look={ends ? 'danger' : 'primary'} type="submit" disabled={!fits || busy}>
             Drain {plural(count, 'session')}

@@ -8,7 +8,7 @@ import { openPanel } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
 import { Notice } from '../../ui/Notice.tsx';
-import styles from '../migrate/Migrate.module.css';
+import { SecondsField } from '../../ui/SecondsField.tsx';
 import own from './Servers.module.css';
 import { millisecondsOf } from './words.ts';
 
@@ -64,19 +64,7 @@ export function RestartDialog({ backend, onClose }: RestartDialogProps): ReactNo
           )}
         </DialogBody>
         <DialogFoot>
-          <label className={styles.deadline}>
-            Give up after
-            <input
-              type="number"
-              min={0}
-              max={3600}
-              step="any"
-              value={wait}
-              aria-invalid={withinMs === null}
-              onChange={(event) => setWait(event.target.value)}
-            />
-            seconds
-          </label>
+          <SecondsField words="Give up after" value={wait} fits={withinMs !== null} onChange={setWait} />
           <Button onClick={onClose}>Cancel</Button>
           <Button look="primary" type="submit" disabled={withinMs === null || busy}>
             Hold {plural(count, 'session')}
