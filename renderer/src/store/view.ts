@@ -1,6 +1,7 @@
 import { create } from 'zustand';
 import type { SortColumn } from '../features/sessions/sort.ts';
 import { useServer } from './server.ts';
+import type { ServerState } from './server.ts';
 
 /** Sessions that an edit of the endpoint map left on the former backend. */
 export interface Stranded {
@@ -22,6 +23,8 @@ export interface ViewState {
   /** Operations started in this window whose panel is open, oldest first. */
   panels: readonly number[];
   stranded: Stranded | null;
+  /** What the host said when the view was paused: sessions and the yard show it until they go on; null: they show the live state. */
+  frozen: ServerState | null;
 }
 
 /** The window's own state. */
@@ -34,7 +37,27 @@ export const useView = create<ViewState>()(() => ({
   migrate: null,
   panels: [],
   stranded: null,
+  frozen: null,
 }));
+
+/** Pauses what is shown, or lets it go on. */
+export function toggleFreeze(): void {
+  useView.setState(({ frozen }) => ({ frozen: frozen ? null : useServer.getState() }));
+}
+
+/** Selects from what a live view is to show: the state from when it was paused, else the live one. Select as little as possible. */
+export function useShown<T>(selector: (state: ServerState) => T): T {
+  const frozen = useView((state) => state.frozen);
+  return useServer((live) => selector(frozen ?? live));
+}
+
+/** How many sessions differ between the state that is shown and the live one: changed, new or gone. */
+export function pendingChanges(frozen: ServerState, live: ServerState): number {
+  let count = 0;
+  for (const [id, row] of live.sessions) if (frozen.sessions.get(id) !== row) count += 1;
+  for (const id of frozen.sessions.keys()) if (!live.sessions.has(id)) count += 1;
+  return count;
+}
 
 /** Replaces the selection; `anchor` is where the next Shift range begins. */
 export function select(ids: Iterable<number>, anchor: number | null): void {

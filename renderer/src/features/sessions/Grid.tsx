@@ -5,7 +5,6 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import type { KeyboardEvent, MouseEvent, ReactNode, RefObject } from 'react';
 import { cx } from '../../lib/cx.ts';
 import { useServer } from '../../store/server.ts';
-import type { ServerState } from '../../store/server.ts';
 import { openMigrate, select, useView } from '../../store/view.ts';
 import { columns } from './columns.tsx';
 import styles from './Grid.module.css';
@@ -17,7 +16,6 @@ const ROW_PX = 32;
 
 interface GridProps {
   order: readonly number[];
-  frozen: ServerState | null;
   /** Set while the pointer is over the grid or a row is focused: rows must then keep their places. */
   held: RefObject<boolean>;
 }
@@ -36,7 +34,7 @@ function openDetail(id: number): void {
  * Keys in a row: arrows, Page Up/Down, Home, End move; with Shift they extend the selection; Space ticks the row; Ctrl+A ticks
  * all that match; Enter opens the details; M opens the migrate dialog; Escape clears the selection.
  */
-export function Grid({ order, frozen, held }: GridProps): ReactNode {
+export function Grid({ order, held }: GridProps): ReactNode {
   const scroll = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState<number | null>(null);
   const lastIndex = useRef(0);
@@ -200,11 +198,7 @@ export function Grid({ order, frozen, held }: GridProps): ReactNode {
         >
           {virtual.getVirtualItems().map((item) => {
             const id = order[item.index];
-            return (
-              id !== undefined && (
-                <Row key={id} id={id} index={item.index} top={item.start} tabStop={item.index === activeIndex} frozen={frozen} />
-              )
-            );
+            return id !== undefined && <Row key={id} id={id} index={item.index} top={item.start} tabStop={item.index === activeIndex} />;
           })}
         </div>
       </div>

@@ -2,9 +2,8 @@ import { memo } from 'react';
 import type { ReactNode } from 'react';
 import type { SessionRow } from '../../../../core/contract/index.ts';
 import { cx } from '../../lib/cx.ts';
-import { useServer } from '../../store/server.ts';
 import type { ServerState } from '../../store/server.ts';
-import { useView } from '../../store/view.ts';
+import { useShown, useView } from '../../store/view.ts';
 import { columns } from './columns.tsx';
 import styles from './Grid.module.css';
 
@@ -16,8 +15,6 @@ interface RowProps {
   top: number;
   /** Whether Tab leads here. */
   tabStop: boolean;
-  /** The state to show while the view is paused. */
-  frozen: ServerState | null;
 }
 
 function rowOf(state: ServerState, id: number): SessionRow | undefined {
@@ -25,9 +22,9 @@ function rowOf(state: ServerState, id: number): SessionRow | undefined {
 }
 
 /** One line of the table. It selects its own record, so that a delta wakes only the rows that changed. */
-export const Row = memo(function Row({ id, index, top, tabStop, frozen }: RowProps): ReactNode {
-  const row = useServer((state) => rowOf(frozen ?? state, id));
-  const closed = useServer((state) => !(frozen ?? state).sessions.has(id));
+export const Row = memo(function Row({ id, index, top, tabStop }: RowProps): ReactNode {
+  const row = useShown((state) => rowOf(state, id));
+  const closed = useShown((state) => !state.sessions.has(id));
   const selected = useView((state) => state.selected.has(id));
   const shown = useView((state) => state.detail === id);
   if (!row) return null;

@@ -1,16 +1,15 @@
-import { Pause, Play, Search, TrainTrack } from 'lucide-react';
+import { Search, TrainTrack } from 'lucide-react';
 import { Suspense, lazy, useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useHost } from '../../bridge/client.ts';
-import { useNow } from '../../lib/clock.ts';
 import { formatCount, plural } from '../../lib/format.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
-import type { ServerState } from '../../store/server.ts';
-import { openMigrate, select, useView } from '../../store/view.ts';
+import { openMigrate, select, toggleFreeze, useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { Drawer } from './Drawer.tsx';
+import { FreezeButton } from './FreezeButton.tsx';
 import { Grid } from './Grid.tsx';
 import { LiveNumbers } from './LiveNumbers.tsx';
 import { NoSessions } from './NoSessions.tsx';
@@ -18,25 +17,6 @@ import styles from './Sessions.module.css';
 import { useOrder } from './use-order.ts';
 
 const Confirm = lazy(() => import('./Confirm.tsx'));
-
-/** How many sessions differ from the frozen state: changed, new or gone. */
-function pendingChanges(frozen: ServerState, live: ServerState): number {
-  let count = 0;
-  for (const [id, row] of live.sessions) if (frozen.sessions.get(id) !== row) count += 1;
-  for (const id of frozen.sessions.keys()) if (!live.sessions.has(id)) count += 1;
-  return count;
-}
-
-function PauseButton({ frozen, onToggle }: { frozen: ServerState | null; onToggle: () => void }): ReactNode {
-  useNow();
-  const pending = frozen ? pendingChanges(frozen, useServer.getState()) : 0;
-  return (
-    <Button className={styles.pause} onClick={onToggle} aria-pressed={frozen !== null} title="Space or P">
-      {frozen ? <Play size={14} aria-hidden="true" /> : <Pause size={14} aria-hidden="true" />}
-      {frozen ? `Resume (${formatCount(pending)})` : 'Pause view'}
-    </Button>
-  );
-}
 
 /** Whether a key belongs to the element it was pressed on rather than to the view. */
 function ownsKeys(target: EventTarget | null): boolean {
@@ -46,9 +26,9 @@ function ownsKeys(target: EventTarget | null): boolean {
 /** The live table of sessions with its filter, its bulk actions and the drawer of one session. */
 export function SessionsView(): ReactNode {
   const call = useHost();
-  const [frozen, setFrozen] = useState<ServerState | null>(null);
+  const frozen = useView((state) => state.frozen);
   const held = useRef(false);
-  const order = useOrder(frozen, held);
+  const order = useOrder(held);
   const filterInput = useRef<HTMLInputElement>(null);
   const filter = useView((state) => state.filter);
   const selected = useView((state) => state.selected);
@@ -58,12 +38,10 @@ export function SessionsView(): ReactNode {
   const [closing, setClosing] = useState<readonly number[] | null>(null);
   const { failure, run, clear } = useAction();
 
-  const togglePause = (): void => setFrozen((before) => (before ? null : useServer.getState()));
-
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || ownsKeys(event.target)) return;
-      if (event.key === ' ' || event.key.toLowerCase() === 'p') togglePause();
+      if (event.key === ' ' || event.key.toLowerCase() === 'p') toggleFreeze();
       else if (event.key === '/') filterInput.current?.focus();
       else return;
       event.preventDefault();
@@ -103,7 +81,7 @@ export function SessionsView(): ReactNode {
               }}
             />
           </div>
-          <PauseButton frozen={frozen} onToggle={togglePause} />
+          <FreezeButton />
           <span className={styles.count}>
             {filter === '' ? plural(total, 'session') : `${formatCount(order.length)} of ${plural(total, 'session')}`}
           </span>
@@ -143,7 +121,7 @@ export function SessionsView(): ReactNode {
               <NoSessions />
             </div>
           ) : (
-            <Grid order={order} frozen={frozen} held={held} />
+            <Grid order={order} held={held} />
           )}
           {detail !== null && <Drawer key={detail} id={detail} onCloseSession={(id) => setClosing([id])} />}
         </div>

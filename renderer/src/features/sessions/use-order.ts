@@ -10,9 +10,10 @@ const RESORT_MS = 1_000;
 
 /**
  * The ids to show, in order. New sessions appear at once; rows change places at most once a second, and not at all while
- * `held.current` is true. A new filter or sort applies at once. `frozen` shows that state instead of the live one.
+ * `held.current` is true. A new filter or sort applies at once. A paused view keeps what it shows.
  */
-export function useOrder(frozen: ServerState | null, held: RefObject<boolean>): readonly number[] {
+export function useOrder(held: RefObject<boolean>): readonly number[] {
+  const frozen = useView((state) => state.frozen);
   const [order, setOrder] = useState<readonly number[]>([]);
   const filter = useView((state) => state.filter);
   const { column, descending } = useView((state) => state.sort);
