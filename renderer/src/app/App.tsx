@@ -19,6 +19,7 @@ const OperationPanels = lazy(() =>
 );
 const EndpointsView = lazy(() => import('../features/endpoints/EndpointsView.tsx').then((module) => ({ default: module.EndpointsView })));
 const EventsView = lazy(() => import('../features/events/EventsView.tsx').then((module) => ({ default: module.EventsView })));
+const HistoryView = lazy(() => import('../features/history/HistoryView.tsx').then((module) => ({ default: module.HistoryView })));
 const PoolsView = lazy(() => import('../features/pools/PoolsView.tsx').then((module) => ({ default: module.PoolsView })));
 const SettingsView = lazy(() => import('../features/settings/SettingsView.tsx').then((module) => ({ default: module.SettingsView })));
 const MigrationsView = lazy(() =>
@@ -30,6 +31,7 @@ const titles: Record<Route, string> = {
   endpoints: 'Endpoints',
   pools: 'Pools',
   migrations: 'Migrations',
+  history: 'History',
   events: 'Events',
   settings: 'Settings',
 };
@@ -44,6 +46,8 @@ function View({ route, params }: { route: Route; params: URLSearchParams }): Rea
       return <PoolsView params={params} />;
     case 'migrations':
       return <MigrationsView params={params} />;
+    case 'history':
+      return <HistoryView />;
     case 'events':
       return <EventsView />;
     case 'settings':

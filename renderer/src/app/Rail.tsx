@@ -1,4 +1,4 @@
-import { Cable, Database, Layers, ScrollText, SlidersHorizontal, TrainTrack } from 'lucide-react';
+import { Cable, ChartSpline, Database, Layers, ScrollText, SlidersHorizontal, TrainTrack } from 'lucide-react';
 import type { LucideIcon } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { formatShort, plural } from '../lib/format.ts';
@@ -12,6 +12,7 @@ const entries: Record<Route, { label: string; icon: LucideIcon }> = {
   endpoints: { label: 'Endpoints', icon: Database },
   pools: { label: 'Pools', icon: Layers },
   migrations: { label: 'Migrations', icon: TrainTrack },
+  history: { label: 'History', icon: ChartSpline },
   events: { label: 'Events', icon: ScrollText },
   settings: { label: 'Settings', icon: SlidersHorizontal },
 };

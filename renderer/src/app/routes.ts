@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from 'react';
 
 /** The views, in the order of the rail. */
-export const routes = ['sessions', 'endpoints', 'pools', 'migrations', 'events', 'settings'] as const;
+export const routes = ['sessions', 'endpoints', 'pools', 'migrations', 'history', 'events', 'settings'] as const;
 export type Route = (typeof routes)[number];
 
 /** The view and its parameters that an address's fragment names (`#/migrations?outcome=refused`). */

@@ -2,7 +2,7 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 import type { RunningHost } from './host.ts';
 
-export type View = 'Sessions' | 'Endpoints' | 'Pools' | 'Migrations' | 'Events' | 'Settings';
+export type View = 'Sessions' | 'Endpoints' | 'Pools' | 'Migrations' | 'History' | 'Events' | 'Settings';
 
 /** Opens the window and waits until it is fed. */
 export async function openWindow(page: Page, host: RunningHost): Promise<void> {
