@@ -20,6 +20,7 @@ import {
   type Snapshot,
   type TransferRow,
 } from './contract/index.ts';
+import { BackendColors } from './endpoints/colors.ts';
 import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
 import { Redirects } from './endpoints/redirects.ts';
 import { poolCalls } from './facade/pool-calls.ts';
@@ -60,6 +61,8 @@ export interface SwitchyardOptions {
   readonly listen: { readonly host: string; readonly port: number; readonly portFallback?: boolean };
   readonly endpoints?: readonly EndpointSpec[];
   readonly defaultEndpoint?: string | null;
+  /** Colours of backends from an earlier run. */
+  readonly backendColors?: Readonly<Record<string, number>>;
   /** How clients may come in, and within which limits; every one left out has its default. */
   readonly settings?: SettingsInput;
   /** Where changed settings are kept; null or left out: in memory only. */
@@ -101,6 +104,7 @@ export class Switchyard {
   readonly #options: SwitchyardOptions;
   readonly #map: EndpointMap;
   readonly #redirects: Redirects;
+  readonly #colors: BackendColors;
   readonly #log = new EventLog();
   readonly #passwordFile: PasswordFile | null;
   #mockSecret: Buffer | null = null;
@@ -138,6 +142,7 @@ export class Switchyard {
     this.#options = options;
     this.#map = new EndpointMap(options.endpoints ?? [], options.defaultEndpoint ?? null);
     this.#redirects = new Redirects(this.#map);
+    this.#colors = new BackendColors(() => this.#map.list().map(backendId), options.backendColors);
     this.#log.onEntry((entry) => {
       this.#metrics.noteEvent(entry);
       this.#timelines.noteEvent(entry);
@@ -350,8 +355,8 @@ export class Switchyard {
   }
 
   /** The map with its passwords: for the host to keep, never for a window. */
-  endpoints(): { endpoints: EndpointSpec[]; defaultEndpoint: string | null } {
-    return { endpoints: this.#map.list(), defaultEndpoint: this.#map.defaultId };
+  endpoints(): { endpoints: EndpointSpec[]; defaultEndpoint: string | null; colors: Record<string, number> } {
+    return { endpoints: this.#map.list(), defaultEndpoint: this.#map.defaultId, colors: this.#colors.mapped() };
   }
 
   /** Adds or replaces a line of the map and asks its backend. */
@@ -477,6 +482,7 @@ export class Switchyard {
       profile: poolingOf(this.#settings.current, spec.id).profile,
       paused: this.#pools.gate.isPaused(spec.id),
       redirectedTo: this.#redirects.of(backendId(spec)),
+      color: this.#colors.of(backendId(spec)),
     }));
   }
 

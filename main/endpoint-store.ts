@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import * as z from 'zod';
-import { CallError, endpointId } from '../core/contract/index.ts';
+import { backendColor, CallError, endpointId } from '../core/contract/index.ts';
 import { backendId, formatBackendUrl, parseBackendUrl, type EndpointSpec } from '../core/endpoints/map.ts';
 import { demoEndpointIds } from './demo/demo.ts';
 import { KeptFile } from './kept-file.ts';
@@ -25,6 +25,8 @@ export type OpenedSecrets = { readonly store: SecretStore } | { readonly store: 
 export interface EndpointsToStartWith {
   readonly endpoints: EndpointSpec[];
   readonly defaultEndpoint: string | null;
+  /** By backend (`host:port`). */
+  readonly backendColors: Readonly<Record<string, number>>;
   /** Start the demo along. */
   readonly demo: boolean;
   /** Where changes are kept; null: this run's endpoints are its own. */
@@ -41,6 +43,7 @@ export interface EndpointWords {
 const keptEndpoints = z.strictObject({
   defaultEndpoint: endpointId.nullable().default(null),
   endpoints: z.array(z.strictObject({ id: endpointId, url: z.string().min(1).max(4096) })).default([]),
+  colors: z.record(z.string().min(1).max(512), backendColor).default({}),
 });
 
 const NAME = 'endpoints.json';
@@ -50,13 +53,14 @@ const NAME = 'endpoints.json';
  * @throws UnusableSettings
  */
 export function endpointsToStartWith(settingsFile: string | null, words: EndpointWords): EndpointsToStartWith {
-  if (words.endpoints.length > 0) return checked({ ...words, endpoints: [...words.endpoints], demo: false, file: null });
-  if (words.demoAsked || settingsFile === null) return checked({ ...words, endpoints: [], demo: true, file: null });
+  if (words.endpoints.length > 0) return checked({ ...words, endpoints: [...words.endpoints], backendColors: {}, demo: false, file: null });
+  if (words.demoAsked || settingsFile === null) return checked({ ...words, endpoints: [], backendColors: {}, demo: true, file: null });
   const file = openFile(path.join(path.dirname(path.resolve(settingsFile)), NAME));
   const kept = readKept(file);
   return checked({
     endpoints: kept.endpoints,
     defaultEndpoint: words.defaultEndpoint ?? kept.defaultEndpoint,
+    backendColors: kept.colors,
     demo: kept.endpoints.length === 0,
     file,
   });
@@ -77,8 +81,8 @@ function openFile(place: string): KeptFile {
   }
 }
 
-function readKept(file: KeptFile): { endpoints: EndpointSpec[]; defaultEndpoint: string | null } {
-  if (file.text === null) return { endpoints: [], defaultEndpoint: null };
+function readKept(file: KeptFile): { endpoints: EndpointSpec[]; defaultEndpoint: string | null; colors: Record<string, number> } {
+  if (file.text === null) return { endpoints: [], defaultEndpoint: null, colors: {} };
   const unusable = (why: string): UnusableSettings =>
     new UnusableSettings(`The endpoints in ${file.path} cannot be used: ${why} Mend or remove the file.`);
   let raw: unknown;
@@ -93,7 +97,7 @@ function readKept(file: KeptFile): { endpoints: EndpointSpec[]; defaultEndpoint:
     const [issue] = parsed.error.issues;
     throw unusable(`${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not understood'}.`);
   }
-  const { defaultEndpoint } = parsed.data;
+  const { defaultEndpoint, colors } = parsed.data;
   const endpoints = parsed.data.endpoints.map(({ id, url }) => {
     const spec = readUrl(url, (why) => unusable(`endpoint "${id}": ${why}`));
     if (spec.password === null) return { id, ...spec };
@@ -102,7 +106,7 @@ function readKept(file: KeptFile): { endpoints: EndpointSpec[]; defaultEndpoint:
   const ids = new Set(endpoints.map(({ id }) => id));
   if (ids.size < endpoints.length) throw unusable('an endpoint is there twice.');
   // The default may have gone with its line.
-  return { endpoints, defaultEndpoint: defaultEndpoint !== null && ids.has(defaultEndpoint) ? defaultEndpoint : null };
+  return { endpoints, defaultEndpoint: defaultEndpoint !== null && ids.has(defaultEndpoint) ? defaultEndpoint : null, colors };
 }
 
 function readUrl(url: string, complain: (why: string) => UnusableSettings): ReturnType<typeof parseBackendUrl> {
@@ -123,11 +127,15 @@ export async function withPasswords(endpoints: readonly EndpointSpec[], store: S
 export async function keepEndpoints(
   file: KeptFile,
   store: SecretStore | null,
-  now: { readonly endpoints: readonly EndpointSpec[]; readonly defaultEndpoint: string | null },
+  now: {
+    readonly endpoints: readonly EndpointSpec[];
+    readonly defaultEndpoint: string | null;
+    readonly colors: Readonly<Record<string, number>>;
+  },
 ): Promise<void> {
   const lines = now.endpoints.map((spec) => ({ id: spec.id, url: formatBackendUrl(spec) }));
   const isKept = lines.some(({ id }) => id === now.defaultEndpoint);
-  const text = { defaultEndpoint: isKept ? now.defaultEndpoint : null, endpoints: lines };
+  const text = { defaultEndpoint: isKept ? now.defaultEndpoint : null, endpoints: lines, colors: now.colors };
   await file.replace(`${JSON.stringify(text, null, 2)}\n`);
   await store?.replace(new Map(now.endpoints.map((spec) => [secretName(spec), spec.password])));
 }

@@ -1,7 +1,7 @@
 /** What both shells run: the core, the demo, and the calls that a window can make of them. */
 import path from 'node:path';
 import { CallError, type Delta, type Handlers, type HostInfo } from '../core/contract/index.ts';
-import type { EndpointSpec } from '../core/endpoints/map.ts';
+import { backendId, type EndpointSpec } from '../core/endpoints/map.ts';
 import { Switchyard } from '../core/switchyard.ts';
 import { makeLocalAuthority } from '../core/tls/local-authority.ts';
 import type { CommandLine } from './cli/args.ts';
@@ -29,6 +29,8 @@ export interface HostOptions extends Pick<
   demo: boolean;
   /** Where the endpoints that are mapped in the window are kept; null or left out: in memory only. */
   endpointsFile?: KeptFile | null;
+  /** Colours of backends, as they were kept. */
+  backendColors?: Readonly<Record<string, number>>;
   /** Opens the keychain for their passwords, as the first thing of the start. Left out: there is none. */
   openSecrets?: () => Promise<OpenedSecrets>;
   /** Told of what goes wrong without anybody having asked. */
@@ -70,6 +72,7 @@ export function createHost(options: HostOptions): Host {
     endpoints,
     // The demo's endpoints are not there yet.
     defaultEndpoint: endpoints.length > 0 ? options.defaultEndpoint : null,
+    backendColors: options.backendColors ?? {},
     settings: options.settings.settings,
     settingsFile: options.settings.file,
     makeLocalAuthority: () => makeLocalAuthority(path.join(options.folder, 'tls')),
@@ -109,9 +112,10 @@ export function createHost(options: HostOptions): Host {
   /** Keeps the map as it is now, without the demo's lines. What cannot be kept is told, and the map holds nonetheless. */
   const keep = async (): Promise<void> => {
     if (file === null) return;
-    const { endpoints: all, defaultEndpoint } = core.endpoints();
+    const { endpoints: all, defaultEndpoint, colors: given } = core.endpoints();
     const mine = all.filter((spec) => !demo.owns(spec));
-    const problem = await keepEndpoints(file, secrets, { endpoints: mine, defaultEndpoint }).then(
+    const colors = Object.fromEntries(Object.entries(given).filter(([backend]) => mine.some((spec) => backendId(spec) === backend)));
+    const problem = await keepEndpoints(file, secrets, { endpoints: mine, defaultEndpoint, colors }).then(
       () => null,
       (error: unknown) => {
         log(error);

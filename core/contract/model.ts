@@ -28,6 +28,15 @@ export type PoolMode = z.infer<typeof poolMode>;
 export const poolProfile = z.enum(['strict', 'compatible', 'observe']);
 export type PoolProfile = z.infer<typeof poolProfile>;
 
+/** How many colours there are for backends. */
+export const BACKEND_COLORS = 8;
+/** The colour by which a backend is known again: a number, the window knows what it looks like. */
+export const backendColor = z
+  .number()
+  .int()
+  .min(0)
+  .max(BACKEND_COLORS - 1);
+
 /** Whether a backend answered when it was last asked (`unknown`: never asked). */
 export const backendStatus = z.enum(['unknown', 'up', 'down']);
 
@@ -59,6 +68,8 @@ export const endpointRow = z.object({
   paused: z.boolean(),
   /** The endpoint that new clients are taken to instead, while the backend is drained; null: they come here. */
   redirectedTo: z.string().nullable(),
+  /** The same for all endpoints of one backend; given by the host at its first sight and kept with the map. */
+  color: backendColor,
 });
 export type EndpointRow = z.infer<typeof endpointRow>;
 

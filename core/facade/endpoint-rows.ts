@@ -9,7 +9,7 @@ export function endpointRows(
   map: EndpointMap,
   status: EndpointStatus,
   sessions: Iterable<Session>,
-  more: (spec: EndpointSpec) => Pick<EndpointRow, 'poolMode' | 'profile' | 'paused' | 'redirectedTo'>,
+  more: (spec: EndpointSpec) => Pick<EndpointRow, 'poolMode' | 'profile' | 'paused' | 'redirectedTo' | 'color'>,
 ): EndpointRow[] {
   const counts = new Map<string, number>();
   for (const { place } of sessions) counts.set(place.endpoint, (counts.get(place.endpoint) ?? 0) + 1);

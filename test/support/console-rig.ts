@@ -40,6 +40,7 @@ export function endpointRow(id: string, port: number): EndpointRow {
     profile: 'strict',
     paused: false,
     redirectedTo: null,
+    color: 0,
   };
 }
 

@@ -75,6 +75,9 @@ describe('endpoints mapped in the window', () => {
       ['b', false],
     ]);
     expect((await second.host.handlers.snapshot({})).host.defaultEndpoint).toBe('b');
+    // Its colour came back, too: both lines were seen, in their order.
+    expect((await second.host.handlers.snapshot({})).endpoints.map(({ color }) => color)).toEqual([0, 1]);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ colors: { '127.0.0.1:1': 0, '127.0.0.1:2': 1 } });
     // Untouched, a secret is not encrypted again; a removed one goes.
     await save(second.host, { id: 'c', url: 'postgresql://127.0.0.1:3/x' });
     expect(safeStorage.encryptions).toBe(1);

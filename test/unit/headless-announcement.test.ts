@@ -26,6 +26,7 @@ function announcement(
     profile: 'strict',
     paused: false,
     redirectedTo: null,
+    color: 0,
   } as const;
   return {
     url: 'http://127.0.0.1:8080/#token=abc',

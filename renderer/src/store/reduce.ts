@@ -1,4 +1,4 @@
-import type { Delta, LogEntry, Sample, SessionRow, Snapshot } from '../../../core/contract/index.ts';
+import type { Delta, EndpointRow, LogEntry, Sample, SessionRow, Snapshot } from '../../../core/contract/index.ts';
 import type { ClosedSession, ServerState } from './server.ts';
 
 /** Slots of the ring of samples: four minutes at one a second. */
@@ -20,6 +20,7 @@ export function applySnapshot(state: ServerState, snapshot: Snapshot, now: numbe
     clockSkew: now - snapshot.at,
     host: snapshot.host,
     endpoints: snapshot.endpoints,
+    colors: colorsAfter(state.colors, snapshot.endpoints),
     sessions: byId(snapshot.sessions),
     closed: new Map(),
     pools: snapshot.pools,
@@ -47,6 +48,7 @@ export function applyDelta(state: ServerState, delta: Delta, now: number): Serve
     receivedAt: now,
     host: delta.host ?? state.host,
     endpoints: delta.endpoints ?? state.endpoints,
+    colors: colorsAfter(state.colors, delta.endpoints),
     pools: delta.pools ?? state.pools,
     observations: delta.observations ?? state.observations,
     counters: delta.counters ?? state.counters,
@@ -56,6 +58,12 @@ export function applyDelta(state: ServerState, delta: Delta, now: number): Serve
     samples: delta.sample ? ring(state.samples, delta.sample) : state.samples,
     log: logAfter(state.log, delta.log),
   };
+}
+
+/** What was seen stays: sessions may still be on a backend that no endpoint points at any more. */
+function colorsAfter(held: ReadonlyMap<string, number>, endpoints: readonly EndpointRow[] | undefined): ReadonlyMap<string, number> {
+  if (endpoints === undefined || endpoints.every(({ backend, color }) => held.get(backend) === color)) return held;
+  return new Map([...held, ...endpoints.map(({ backend, color }): [string, number] => [backend, color])]);
 }
 
 function byId<T extends { id: number }>(rows: readonly T[]): Map<number, T> {

@@ -36,6 +36,8 @@ export interface ServerState {
   clockSkew: number;
   host: HostInfo | null;
   endpoints: readonly EndpointRow[];
+  /** By backend; also those that no endpoint points at any more, as sessions may still be there. */
+  colors: ReadonlyMap<string, number>;
   sessions: ReadonlyMap<number, SessionRow>;
   closed: ReadonlyMap<number, ClosedSession>;
   pools: readonly PoolRow[];
@@ -58,6 +60,7 @@ export const nothingYet: ServerState = {
   clockSkew: 0,
   host: null,
   endpoints: [],
+  colors: new Map(),
   sessions: new Map(),
   closed: new Map(),
   pools: [],

@@ -269,6 +269,7 @@ export class World {
       profile: 'strict',
       paused: false,
       redirectedTo: null,
+      color: port % 8,
     };
   }
 

@@ -9,6 +9,7 @@ import { Button, IconButton } from '../../ui/Button.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Menu } from '../../ui/Menu.tsx';
 import { modeWords, poolingWords } from '../pooling/words.ts';
+import { BackendMark } from './BackendMark.tsx';
 import styles from './Endpoints.module.css';
 import { PausedMark } from './PausedMark.tsx';
 import { statusLook } from './status.ts';
@@ -52,7 +53,7 @@ export function EndpointLine({
       <span className={cx(styles.track, styles[endpoint.status])} aria-hidden="true" />
       <div className={styles.server}>
         <span className={styles.backend} title={endpoint.backend}>
-          {endpoint.backend}
+          <BackendMark backend={endpoint.backend} /> {endpoint.backend}
         </span>
         <span
           className={styles.soft}

@@ -12,6 +12,7 @@ import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { SecondsField } from '../../ui/SecondsField.tsx';
+import { BackendMark } from '../endpoints/BackendMark.tsx';
 import { PausedMark } from '../endpoints/PausedMark.tsx';
 import { statusLook } from '../endpoints/status.ts';
 import { carryOf, mayMove, offers } from './carry.ts';
@@ -127,6 +128,7 @@ export function MigrateDialog(): ReactNode {
                     </span>
                     <span className={styles.where} title={endpoint.statusReason ?? endpoint.backend}>
                       <Lamp tone={look.tone} shape={look.shape} />
+                      <BackendMark backend={endpoint.backend} />
                       <span>
                         {endpoint.backend}
                         {current ? ', where they are' : endpoint.status === 'up' ? '' : `, ${look.words}`}

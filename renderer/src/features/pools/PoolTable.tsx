@@ -6,6 +6,7 @@ import { formatCount, formatMs, formatRatio } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { BarSwatch, StackBar } from '../../ui/StackBar.tsx';
 import { Tip } from '../../ui/Tip.tsx';
+import { BackendMark } from '../endpoints/BackendMark.tsx';
 import { barOf, openOf, parts } from './parts.ts';
 import styles from './Pools.module.css';
 
@@ -87,7 +88,7 @@ const Line = memo(function Line({ pool, chosen, onChoose }: LineProps): ReactNod
             title={`Chart ${pool.key}`}
             onClick={() => onChoose(pool.key)}
           >
-            {pool.backend}
+            <BackendMark backend={pool.backend} /> {pool.backend}
           </button>
           <span className={styles.clip} title={`Database ${pool.database}, role ${pool.role}`}>
             {pool.database} as {pool.role}

@@ -10,6 +10,7 @@ import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { SecondsField } from '../../ui/SecondsField.tsx';
+import { BackendMark } from '../endpoints/BackendMark.tsx';
 import { statusLook } from '../endpoints/status.ts';
 import styles from '../migrate/Migrate.module.css';
 import own from './Servers.module.css';
@@ -75,6 +76,7 @@ export function DrainDialog({ backend, onClose }: DrainDialogProps): ReactNode {
                       </span>
                       <span className={styles.where} title={target.statusReason ?? target.backend}>
                         <Lamp tone={look.tone} shape={look.shape} />
+                        <BackendMark backend={target.backend} />
                         <span>
                           {target.backend}
                           {target.status === 'up' ? '' : `, ${look.words}`}

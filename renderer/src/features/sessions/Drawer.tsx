@@ -8,6 +8,7 @@ import { useServer } from '../../store/server.ts';
 import { openMigrate, useView } from '../../store/view.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
+import { BackendMark } from '../endpoints/BackendMark.tsx';
 import { PausedMark } from '../endpoints/PausedMark.tsx';
 import { OutcomeLabel } from '../migrate/Outcome.tsx';
 import styles from './Drawer.module.css';
@@ -150,7 +151,9 @@ function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode
             )}
           </dd>
           <dt>Backend</dt>
-          <dd>{row.backend}</dd>
+          <dd>
+            <BackendMark backend={row.backend} /> {row.backend}
+          </dd>
           <dt>Server process</dt>
           <dd>{row.serverPid ?? (row.state === 'waiting' ? 'none, waits for one' : 'none now')}</dd>
           <dt>Database</dt>

@@ -3,6 +3,7 @@ import type { SessionRow } from '../../../../core/contract/index.ts';
 import { useHostNow } from '../../lib/clock.ts';
 import { formatBytes, formatCount, formatMoment, formatShort, formatSpanShort } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
+import { BackendMark } from '../endpoints/BackendMark.tsx';
 import { PausedMark, usePaused } from '../endpoints/PausedMark.tsx';
 import { PinBadge } from '../pins/PinBadge.tsx';
 import styles from './Grid.module.css';
@@ -89,7 +90,11 @@ export const columns: readonly Column[] = [
   {
     key: 'backend',
     label: 'Backend',
-    cell: (row) => row.backend,
+    cell: (row) => (
+      <>
+        <BackendMark backend={row.backend} /> {row.backend}
+      </>
+    ),
     title: (row) => (row.serverPid === null ? row.backend : `${row.backend}, server process ${row.serverPid}`),
   },
   { key: 'state', label: 'State', cell: (row) => <StateCell row={row} />, title: (row) => row.state },
