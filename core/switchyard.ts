@@ -90,8 +90,8 @@ export interface SwitchyardOptions {
   readonly onSettings?: (settings: Settings, note: (code: string, message: string) => void) => Promise<string[]>;
 }
 
-/** The calls the core answers; those of the demo are the host's. */
-export type CoreHandlers = Omit<Handlers, 'demo.start' | 'demo.stop' | 'demo.workload'>;
+/** The calls the core answers; those of the demo and of the desktop are the host's. */
+export type CoreHandlers = Omit<Handlers, Extract<keyof Handlers, `demo.${string}` | `shell.${string}`>>;
 
 const SAMPLE_MS = 1_000;
 const CHECK_MS = 5_000;

@@ -11,6 +11,7 @@ import { openLoginSecret } from './login-secret.ts';
 import { keepEndpoints, withPasswords, type OpenedSecrets, type SecretStore } from './endpoint-store.ts';
 import type { KeptFile } from './kept-file.ts';
 import { MetricsServer } from './metrics-server.ts';
+import { noDesktop } from './no-desktop.ts';
 import type { OpenedSettings } from './settings-store.ts';
 
 /** What a host is made with. */
@@ -166,6 +167,7 @@ export function createHost(options: HostOptions): Host {
     stop: () => (stopped ??= stop()),
     handlers: {
       ...core.handlers,
+      ...noDesktop,
       'endpoints.save': async (request) => {
         const reply = await core.handlers['endpoints.save'](request);
         await keep();

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { blockerRow, endpointId, poolMode, poolProfile, snapshot, transferMode, verdict } from './model.ts';
 import { carryOptions, savedSettings, settingsView } from './settings.ts';
+import { desktopSettings, desktopView, enabledCommands, themeChoice } from './shell.ts';
 import { sessionTimeline, timelineExport } from './timeline.ts';
 
 const nothing = z.strictObject({});
@@ -168,6 +169,14 @@ export const calls = {
   'demo.start': { request: nothing, reply: nothing },
   'demo.stop': { request: nothing, reply: nothing },
   'demo.workload': { request: z.strictObject({ on: z.boolean() }), reply: nothing },
+
+  /** Which commands the native menu offers; a headless host ignores it, as it does the theme of the window's frame. */
+  'shell.commands': { request: z.strictObject({ enabled: enabledCommands }), reply: nothing },
+  'shell.theme': { request: z.strictObject({ theme: themeChoice }), reply: nothing },
+  /** How the desktop application behaves; null from a headless host. */
+  'shell.desktop': { request: nothing, reply: z.object({ desktop: desktopView }) },
+  /** Puts it to work at once and keeps it. Refused (`no_desktop`) by a headless host. */
+  'shell.saveDesktop': { request: desktopSettings, reply: z.object({ desktop: desktopView }) },
 } as const;
 
 export type CallName = keyof typeof calls;

@@ -15,6 +15,7 @@ import {
   sessionRow,
   transferRow,
 } from './model.ts';
+import { shellRequest } from './shell.ts';
 
 export const delta = z.object({
   seq: z.number().int().positive(),
@@ -41,6 +42,8 @@ export type Delta = z.infer<typeof delta>;
 export const hostFrame = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('reply'), id: z.number().int(), result: z.unknown() }),
   z.object({ kind: z.literal('delta'), delta }),
+  /** From the desktop only. */
+  z.object({ kind: z.literal('shell'), shell: shellRequest }),
 ]);
 export type HostFrame = z.infer<typeof hostFrame>;
 

@@ -3,3 +3,4 @@ export * from './settings.ts';
 export * from './timeline.ts';
 export * from './calls.ts';
 export * from './events.ts';
+export * from './shell.ts';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { app, BrowserWindow, dialog, Menu, nativeTheme, screen, session } from 'electron';
 import type { Delta, Handlers } from '../../core/contract/index.ts';
 import { guardProcess, offerReload } from './crash.ts';
-import { answerCalls, pushDelta } from './ipc.ts';
+import { answerCalls, pushFrame } from './ipc.ts';
 import { menuTemplate } from './menu.ts';
 import { confine, denyPermissions, openOutside } from './navigation.ts';
 import { registerScheme, serveWindow } from './protocol.ts';
@@ -53,7 +53,7 @@ export async function runDesktop(parts: DesktopParts): Promise<void> {
   denyPermissions(session.defaultSession);
   serveWindow(parts.windowFolder);
   answerCalls(host.handlers, log);
-  host.subscribe(pushDelta);
+  host.subscribe((delta) => pushFrame({ kind: 'delta', delta }));
 
   const stateFile = path.join(app.getPath('userData'), 'window.json');
   let state = readWindowState(

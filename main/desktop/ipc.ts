@@ -1,7 +1,7 @@
 import { BrowserWindow, ipcMain } from 'electron';
 import type { IpcMainInvokeEvent } from 'electron';
 import { dispatch } from '../../core/contract/index.ts';
-import type { CallResult, Delta, Handlers, HostFrame } from '../../core/contract/index.ts';
+import type { CallResult, Handlers, HostFrame } from '../../core/contract/index.ts';
 import { callChannel, pushChannel } from './channels.ts';
 import { isOwnUrl } from './origin.ts';
 
@@ -20,9 +20,8 @@ function isTrusted(event: IpcMainInvokeEvent): boolean {
   return frame !== null && frame.parent === null && isOwnUrl(frame.url);
 }
 
-/** Sends a delta to every window that can take it; a window that missed one asks for a snapshot. */
-export function pushDelta(delta: Delta): void {
-  const frame: HostFrame = { kind: 'delta', delta };
+/** Sends a frame to every window that can take it; one that missed a delta asks for a snapshot. */
+export function pushFrame(frame: HostFrame): void {
   for (const window of BrowserWindow.getAllWindows()) {
     if (window.isDestroyed() || window.webContents.isDestroyed() || window.webContents.isCrashed()) continue;
     window.webContents.send(pushChannel, frame);

@@ -2,6 +2,8 @@
 import { CallError, settings } from '../../core/contract/index.ts';
 import type { Delta, Handlers, SessionRow, SettingsView, Snapshot } from '../../core/contract/index.ts';
 
+import { noDesktop } from '../../main/no-desktop.ts';
+
 const distribution = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
 
 /** A snapshot that fits the contract. */
@@ -126,6 +128,7 @@ export class FakeHost {
     'users.save': () => settingsView,
     'users.remove': () => settingsView,
     'tls.makeLocal': () => settingsView,
+    ...noDesktop,
     'demo.start': () => ({}),
     'demo.stop': () => ({}),
     'demo.workload': () => ({}),

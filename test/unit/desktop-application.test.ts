@@ -84,7 +84,7 @@ describe('starting', () => {
   it('passes deltas on to the page', async () => {
     await run();
     const frames: unknown[] = [];
-    electron.ipcRenderer.on('switchyard:delta', (_event, frame) => frames.push(frame));
+    electron.ipcRenderer.on('switchyard:push', (_event, frame) => frames.push(frame));
     host.tell({ seq: 1, at: 2 });
     expect(frames).toEqual([{ kind: 'delta', delta: { seq: 1, at: 2 } }]);
   });

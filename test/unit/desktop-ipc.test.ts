@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { snapshot } from '../../core/contract/index.ts';
 import type { CallResult, Delta } from '../../core/contract/index.ts';
-import { answerCalls, pushDelta } from '../../main/desktop/ipc.ts';
+import { answerCalls, pushFrame } from '../../main/desktop/ipc.ts';
 import { BrowserWindow, contextBridge, ipcRenderer } from '../fakes/electron.ts';
 import { FakeHost } from '../fakes/host.ts';
 
@@ -92,12 +92,12 @@ describe('a delta', () => {
     const window = new BrowserWindow();
     const listener = vi.fn();
     const stop = bridge.subscribe(listener);
-    pushDelta(delta);
+    pushFrame({ kind: 'delta', delta });
     expect(listener.mock.calls).toEqual([[{ kind: 'delta', delta }]]);
     stop();
-    pushDelta(delta);
+    pushFrame({ kind: 'delta', delta });
     expect(listener).toHaveBeenCalledTimes(1);
-    expect(ipcRenderer.listenerCount('switchyard:delta')).toBe(0);
+    expect(ipcRenderer.listenerCount('switchyard:push')).toBe(0);
     window.close();
   });
 
@@ -105,7 +105,7 @@ describe('a delta', () => {
     const window = new BrowserWindow();
     window.webContents.crashed = true;
     const send = vi.spyOn(window.webContents, 'send');
-    pushDelta(delta);
+    pushFrame({ kind: 'delta', delta });
     expect(send).not.toHaveBeenCalled();
     window.close();
   });

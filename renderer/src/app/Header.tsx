@@ -1,5 +1,6 @@
 import { Monitor, Moon, Sun } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { prefer, usePreferences } from '../store/preferences.ts';
 import { useServer } from '../store/server.ts';
 import type { Feed } from '../store/server.ts';
 import { CopyButton } from '../ui/CopyLine.tsx';
@@ -9,7 +10,6 @@ import { Segmented } from '../ui/Segmented.tsx';
 import styles from './App.module.css';
 import mark from './mark.svg';
 import { hashOf } from './routes.ts';
-import { chooseTheme, useTheme } from './theme.ts';
 
 const feeds: Record<Feed, { words: string; tone: Tone; shape: LampShape }> = {
   connecting: { words: 'Connecting', tone: 'info', shape: 'half' },
@@ -24,7 +24,7 @@ const demoWords = { starting: 'starting', running: 'running', stopping: 'stoppin
 export function Header(): ReactNode {
   const feed = feeds[useServer((state) => state.feed)];
   const host = useServer((state) => state.host);
-  const theme = useTheme((state) => state.choice);
+  const theme = usePreferences((state) => state.theme);
   const address = host ? `${host.proxy.host}:${host.proxy.port}` : null;
   return (
     <header className={styles.header}>
@@ -56,7 +56,7 @@ export function Header(): ReactNode {
       <Segmented
         label="Theme"
         value={theme}
-        onChange={chooseTheme}
+        onChange={(chosen) => prefer({ theme: chosen })}
         choices={[
           { value: 'system', name: 'Theme of the system', label: <Monitor size={15} aria-hidden="true" /> },
           { value: 'light', name: 'Light theme', label: <Sun size={15} aria-hidden="true" /> },

@@ -1,5 +1,6 @@
 import type { CallName, CallResult } from '../../../core/contract/index.ts';
 import { readFrame, readResult } from './frames.ts';
+import { takeShellRequest } from './shell.ts';
 import { deadlineOf, localFailure } from './transport.ts';
 import type { Transport } from './transport.ts';
 
@@ -38,6 +39,7 @@ export function electronTransport(bridge: PreloadBridge): Transport {
       const stop = bridge.subscribe((raw) => {
         const frame = readFrame(raw);
         if (frame?.kind === 'delta') onDelta(frame.delta);
+        if (frame?.kind === 'shell') takeShellRequest(frame.shell);
       });
       onState('open');
       return stop;

@@ -1,5 +1,6 @@
 import type { CallName, CallResult, ClientFrame, Delta } from '../../../core/contract/index.ts';
 import { readResult, readTextFrame } from './frames.ts';
+import { takeShellRequest } from './shell.ts';
 import { deadlineOf, localFailure } from './transport.ts';
 import type { ConnectionState, Transport } from './transport.ts';
 
@@ -67,6 +68,7 @@ export function webSocketTransport(address: string, token: string | null): Trans
       opening.onmessage = (event) => {
         const frame = readTextFrame(event.data);
         if (frame?.kind === 'delta') onDelta(frame.delta);
+        if (frame?.kind === 'shell') takeShellRequest(frame.shell);
         if (frame?.kind === 'reply') {
           const waiting = pending.get(frame.id);
           if (!waiting) return;

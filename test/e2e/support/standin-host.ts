@@ -12,6 +12,7 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { CallError, clientFrame, delta as deltaSchema, dispatch } from '../../../core/contract/index.ts';
 import type { Handlers, SettingsView, TransferRow } from '../../../core/contract/index.ts';
+import { noDesktop } from '../../../main/no-desktop.ts';
 import { arrangePooling, poolingHandlers } from './standin-pooling.ts';
 import type { PoolingScene } from './standin-pooling.ts';
 import { standinSettings } from './standin-settings.ts';
@@ -168,6 +169,7 @@ function handlersOf(
     return { sessionId, verdict: 'ready' as const, reason: null, findings: sessionId % 3 === 0 ? [info] : [] };
   };
   return {
+    ...noDesktop,
     ...settings,
     ...poolingHandlers(world, pooling, later),
     snapshot: () => {

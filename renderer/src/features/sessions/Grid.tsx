@@ -4,6 +4,7 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { KeyboardEvent, MouseEvent, ReactNode, RefObject } from 'react';
 import { cx } from '../../lib/cx.ts';
+import { useRowPx } from '../../store/preferences.ts';
 import { useServer } from '../../store/server.ts';
 import { openMigrate, select, useView } from '../../store/view.ts';
 import { columns } from './columns.tsx';
@@ -11,8 +12,6 @@ import styles from './Grid.module.css';
 import { Row } from './Row.tsx';
 import { clickSelection } from './selection.ts';
 import type { SortColumn } from './sort.ts';
-
-const ROW_PX = 32;
 
 interface GridProps {
   order: readonly number[];
@@ -36,6 +35,7 @@ function openDetail(id: number): void {
  */
 export function Grid({ order, held }: GridProps): ReactNode {
   const scroll = useRef<HTMLDivElement>(null);
+  const rowPx = useRowPx();
   const [active, setActive] = useState<number | null>(null);
   const lastIndex = useRef(0);
   const wantsFocus = useRef(false);
@@ -57,9 +57,9 @@ export function Grid({ order, held }: GridProps): ReactNode {
   const virtual = useVirtualizer({
     count: order.length,
     getScrollElement: () => scroll.current,
-    estimateSize: () => ROW_PX,
+    estimateSize: () => rowPx,
     overscan: 8,
-    scrollPaddingStart: ROW_PX,
+    scrollPaddingStart: rowPx,
     getItemKey: (index) => order[index] ?? index,
     // The row with the tab stop stays in the document, so that focus survives scrolling.
     rangeExtractor: useCallback(
@@ -71,6 +71,8 @@ export function Grid({ order, held }: GridProps): ReactNode {
       [activeIndex],
     ),
   });
+
+  useEffect(() => virtual.measure(), [virtual, rowPx]);
 
   useEffect(() => {
     if (!wantsFocus.current) return;
@@ -104,7 +106,7 @@ export function Grid({ order, held }: GridProps): ReactNode {
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    const page = Math.max(1, Math.floor((scroll.current?.clientHeight ?? 0) / ROW_PX) - 2);
+    const page = Math.max(1, Math.floor((scroll.current?.clientHeight ?? 0) / rowPx) - 2);
     const moves: Record<string, number> = {
       ArrowDown: activeIndex + 1,
       ArrowUp: activeIndex - 1,
