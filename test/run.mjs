@@ -15,7 +15,7 @@ const reports = path.join(root, 'test-results');
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 const wanted = process.argv.slice(2);
 const suites = wanted.length > 0 ? wanted : ['unit', 'postgres', 'cockroach', 'e2e'];
-const known = ['unit', 'postgres', 'cockroach', 'e2e', 'package', 'soak', 'faults', 'fuzz', 'streams', 'differential'];
+const known = ['unit', 'postgres', 'cockroach', 'e2e', 'package', 'soak', 'faults', 'fuzz', 'streams', 'differential', 'performance'];
 const unknown = suites.filter((suite) => !known.includes(suite));
 if (unknown.length > 0) {
   say(`There is no suite ${unknown.join(', ')}; there are ${known.join(', ')}.`);
@@ -33,7 +33,7 @@ fs.mkdirSync(reports, { recursive: true });
 let counts = noCounts;
 let broken = false;
 for (const suite of suites) {
-  const result = suite === 'e2e' ? endToEnd() : vitest(suite);
+  const result = suite === 'e2e' || suite === 'performance' ? inBrowser(suite) : vitest(suite);
   counts = sum(counts, result.counts);
   broken ||= !result.ok;
 }
@@ -56,22 +56,23 @@ function vitest(project) {
   return settle(project, ok, countVitest(report));
 }
 
-function endToEnd() {
-  if (!hasTests(path.join(root, 'test/e2e'))) {
-    remarks.push('There are no e2e tests.');
+function inBrowser(suite) {
+  if (!hasTests(path.join(root, 'test', suite))) {
+    remarks.push(`There are no ${suite} tests.`);
     return { ok: true, counts: noCounts };
   }
   const chromium = findChromium();
   if (chromium === null) {
-    remarks.push('Skipped the e2e suite: no Chromium was found. Install it (Debian: apt-get install chromium) or set CHROMIUM_PATH.');
+    remarks.push(`Skipped the ${suite} suite: no Chromium was found. Install it (Debian: apt-get install chromium) or set CHROMIUM_PATH.`);
     return { ok: true, counts: noCounts };
   }
   if (!run(process.execPath, ['main/build/build.mjs', '--if-needed'])) return settle('build', false, noCounts);
-  const report = path.join(reports, 'e2e.json');
+  const report = path.join(reports, `${suite}.json`);
   fs.rmSync(report, { force: true });
   const env = { CHROMIUM_PATH: chromium, PLAYWRIGHT_JSON_OUTPUT_FILE: report };
-  const ok = run('playwright', ['test', '--config', 'test/playwright.config.ts', '--reporter=list,json'], env);
-  return settle('e2e', ok, countPlaywright(report));
+  const config = suite === 'e2e' ? 'test/playwright.config.ts' : `test/${suite}/playwright.config.ts`;
+  const ok = run('playwright', ['test', '--config', config, '--reporter=list,json'], env);
+  return settle(suite, ok, countPlaywright(report));
 }
 
 /** A runner that fails without naming a failed test (no report, an error outside any test) still counts as one failure. */

@@ -72,7 +72,7 @@ export function App(): ReactNode {
   }, [route]);
 
   return (
-    <div className={styles.frame}>
+    <div className={cx(styles.frame, old && styles.old)}>
       <a
         className={styles.skip}
         href="#main"
@@ -87,7 +87,7 @@ export function App(): ReactNode {
       <Rail current={route} />
       <div className={styles.column}>
         <FeedBanner />
-        <main ref={main} id="main" tabIndex={-1} className={cx(styles.main, old && styles.old)}>
+        <main ref={main} id="main" tabIndex={-1} className={styles.main}>
           <ErrorBoundary key={route}>
             <Suspense fallback={null}>
               <View route={route} params={params} />

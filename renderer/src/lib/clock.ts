@@ -24,7 +24,12 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, () => second) * 1000;
 }
 
-/** The host's clock in milliseconds, once a second: what `…At` and `…Since` of the contract are to be compared with. */
+/**
+ * The host's clock in milliseconds, once a second: what `…At` and `…Since` of the contract are to be compared with. While the feed is lost it
+ * stands at the last frame, because nobody knows what has happened since.
+ */
 export function useHostNow(): number {
-  return useNow() - useServer((state) => state.clockSkew);
+  const now = useNow();
+  const lostAt = useServer((state) => (state.feed === 'lost' ? state.receivedAt : null));
+  return (lostAt ?? now) - useServer((state) => state.clockSkew);
 }

@@ -32,6 +32,8 @@ export interface StandinHost {
   /** Closes every window's connection and refuses new ones until `reconnect`. */
   disconnect(): void;
   reconnect(): void;
+  /** Keeps the connections but says nothing more, as a host that hangs, until called with false. */
+  hang(hangs: boolean): void;
   /** Leaves out a delta, so that windows see a gap. */
   skipDelta(): void;
   /** How many snapshots were asked for. */
@@ -45,6 +47,8 @@ export interface StandinHost {
 export interface StandinOptions extends WorldOptions {
   /** Pools in transaction mode, the first of them exhausted. */
   pooling?: PoolingScene;
+  /** Deltas per second; 4 as the real host sends them, if left out. */
+  hz?: number;
 }
 
 /** Starts a stand-in on a free port of 127.0.0.1. */
@@ -92,10 +96,15 @@ export async function startStandin(options: StandinOptions): Promise<StandinHost
     });
   });
 
-  const feed = setInterval(() => {
-    const frame = JSON.stringify({ kind: 'delta', delta: deltaSchema.parse(world.tick()) });
-    for (const client of sockets) client.send(frame);
-  }, 250);
+  let hangs = false;
+  const feed = setInterval(
+    () => {
+      if (hangs) return;
+      const frame = JSON.stringify({ kind: 'delta', delta: deltaSchema.parse(world.tick()) });
+      for (const client of sockets) client.send(frame);
+    },
+    1_000 / (options.hz ?? 4),
+  );
 
   await new Promise<void>((ready) => http.listen(0, '127.0.0.1', ready));
   const { port } = http.address() as AddressInfo;
@@ -108,6 +117,9 @@ export async function startStandin(options: StandinOptions): Promise<StandinHost
     },
     reconnect() {
       reachable = true;
+    },
+    hang(next) {
+      hangs = next;
     },
     skipDelta() {
       world.tick();
