@@ -253,6 +253,7 @@ export class Forwarder implements ServerOwner {
     if (this.#ended) return;
     if (!this.hasInput) this.#lessee?.unwanted();
     if (this.#departing) this.#depart();
+    else this.checkArmed();
   }
 
   /** Tells a client that waits what for. */
@@ -260,11 +261,12 @@ export class Forwarder implements ServerOwner {
     this.#client.write(noticeResponse({ severity: 'NOTICE', ...fields }));
   }
 
-  /** Holds the client's input from here on; only at a safe point. The server connection is the caller's to talk to until `resume`. */
+  /**
+   * Holds the client's input from here on; only where it `isQuiet`. The server connection is the caller's to talk to until `resume`. Who is
+   * armed goes on waiting: the suspension may be another's.
+   */
   suspend(watch: { onDeparture: () => void; onServerLost: (reason: string) => void }): void {
     this.generation++;
-    this.#onSafe = null;
-    this.link.armed = false;
     this.link.suspended = true;
     this.#onDeparture = watch.onDeparture;
     this.#onServerLost = watch.onServerLost;
@@ -478,6 +480,11 @@ export class Forwarder implements ServerOwner {
   checkBoundary(): void {
     if (this.#lessee === null || this.#ended || this.#departing || this.#detached || this.#onSafe !== null || !this.isSafe) return;
     this.#lessee.boundary();
+  }
+
+  /** Calls who is armed, if the session is at a safe point: for whoever has changed that where nothing was said by client or server. */
+  checkArmed(): void {
+    if (this.#onSafe !== null) this.#checkSafe();
   }
 
   #checkSafe(): void {

@@ -338,7 +338,9 @@ export class Lease implements Lessee, Want {
 
   #wake(): void {
     const { forwarder } = this.#session;
-    if (!forwarder.isEnded && forwarder.isDetached && forwarder.hasInput) this.wanted();
+    if (forwarder.isEnded || !forwarder.isDetached) return;
+    if (forwarder.hasInput) this.wanted();
+    else forwarder.checkArmed();
   }
 
   #giveUp(server: ServerConnection): void {
