@@ -32,6 +32,7 @@ import { makeConsoleHost } from './facade/console-host.ts';
 import { Departure } from './facade/departure.ts';
 import { endpointRows } from './facade/endpoint-rows.ts';
 import { Feed } from './facade/feed.ts';
+import { History, historyCalls } from './facade/history.ts';
 import { Observations } from './facade/observations.ts';
 import { MetricsPage } from './facade/metrics-page.ts';
 import { Pending } from './facade/pending.ts';
@@ -95,6 +96,8 @@ export type CoreHandlers = Omit<Handlers, Extract<keyof Handlers, `demo.${string
 
 const SAMPLE_MS = 1_000;
 const CHECK_MS = 5_000;
+/** Lines of the event log that a snapshot brings. */
+const LOG_AT_ONCE = 500;
 /** How long SHUTDOWN WAIT_FOR_SERVERS waits for them. */
 const LAST_PAUSE_MS = 3_600_000;
 
@@ -122,6 +125,7 @@ export class Switchyard {
   readonly #feed: Feed;
   readonly #pending: Pending;
   readonly #sampler = new Sampler();
+  readonly #history = new History({ log: () => this.#log.list(), operations: () => this.#migrations.planner.operations() });
   readonly #stats = new StatsBook();
   readonly #metrics = new MetricsPage();
   readonly #timelines = new Timelines(() => this.#proxy.sessions);
@@ -404,6 +408,7 @@ export class Switchyard {
         log: this.#log,
         requireEndpoint: (id) => this.#map.require(id),
       }),
+      ...historyCalls(this.#history, this.#log),
       ...timelineCalls(this.#timelines, this.#options.version),
       'session.close': ({ sessionId }) => {
         const session = this.#proxy.sessions.get(sessionId);
@@ -523,7 +528,7 @@ export class Switchyard {
       transfers: this.#migrations.planner.transfers(),
       counters: this.#migrations.planner.counters(),
       samples: this.#sampler.samples,
-      log: this.#log.list(),
+      log: this.#log.newest(LOG_AT_ONCE),
     };
   }
 
@@ -531,6 +536,7 @@ export class Switchyard {
     this.#pending.noteTransfer(row);
     if (row.phase !== 'settled' || row.outcome === null) return;
     this.#sampler.settled(row);
+    this.#history.settled(row);
     this.#metrics.noteSettled(row);
     this.#timelines.noteTransfer(row);
     const { level, code, message } = settledEntry(row);
@@ -543,15 +549,16 @@ export class Switchyard {
     const sessions = this.#sessionRows();
     this.#metrics.notePools(pools);
     this.#timelines.notePins(sessions);
-    this.#pending.noteSample(
-      this.#sampler.take({
-        sessions,
-        pools,
-        counters: this.#migrations.planner.counters(),
-        sums: this.#stats.sum(),
-        eventLoopP99Ms: this.#eventLoop.takeP99Ms(),
-      }),
-    );
+    const sample = this.#sampler.take({
+      sessions,
+      pools,
+      counters: this.#migrations.planner.counters(),
+      sums: this.#stats.sum(),
+      resurrected: this.#resurrection.counters().resurrected,
+      eventLoopP99Ms: this.#eventLoop.takeP99Ms(),
+    });
+    this.#history.note(sample);
+    this.#pending.noteSample(sample);
   }
 
   /** Backends that are down are asked again, so that the window shows when they are back; others speak for themselves. */

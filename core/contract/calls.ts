@@ -3,7 +3,8 @@
  * from it; a host must have a handler for every name (`Handlers`), and a message that does not fit is refused by `dispatch`.
  */
 import * as z from 'zod';
-import { blockerRow, endpointId, poolMode, poolProfile, snapshot, transferMode, verdict } from './model.ts';
+import { HISTORY_SECONDS, LOG_KEPT, history } from './history.ts';
+import { blockerRow, endpointId, logEntry, poolMode, poolProfile, snapshot, transferMode, verdict } from './model.ts';
 import { carryOptions, savedSettings, settingsView } from './settings.ts';
 import { desktopSettings, desktopView, enabledCommands, themeChoice } from './shell.ts';
 import { sessionTimeline, timelineExport } from './timeline.ts';
@@ -127,6 +128,27 @@ export const calls = {
   'session.timeline': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: sessionTimeline },
   /** Every timeline that is kept, to be saved as JSON. */
   'timelines.export': { request: nothing, reply: timelineExport },
+
+  /**
+   * The last `seconds`, in at most `slots` buckets and the one that is being filled. Buckets are whole seconds long and begin at multiples
+   * of their length, so that what is asked again falls into the same ones. `pool`: whose server connections are asked for as well.
+   */
+  history: {
+    request: z.strictObject({
+      seconds: z.number().int().min(1).max(HISTORY_SECONDS),
+      slots: z.number().int().min(1).max(300),
+      pool: z.string().max(1024).nullable().default(null),
+    }),
+    reply: history,
+  },
+  /** Lines of the event log older than line `before` (null: the newest), oldest first. A host keeps the last 5,000. */
+  'events.list': {
+    request: z.strictObject({
+      before: z.number().int().positive().nullable().default(null),
+      limit: z.number().int().min(1).max(LOG_KEPT).default(1_000),
+    }),
+    reply: z.object({ entries: z.array(logEntry) }),
+  },
 
   /** Ends a session with FATAL 57P01. */
   'session.close': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },

@@ -389,6 +389,10 @@ export const sample = z.object({
   sessions: count,
   sessionsActive: count,
   waiting: count,
+  /** How long the one has waited that waits longest. */
+  maxWaitMs: ms,
+  /** Sessions that are pinned. */
+  pinned: count,
   serversActive: count,
   serversIdle: count,
   queriesPerSecond: z.number().nonnegative(),
@@ -399,6 +403,8 @@ export const sample = z.object({
   recoverable: count,
   fatal: count,
   refused: count,
+  /** Sessions that lived on in this second although their server had gone away. */
+  resurrections: count,
   /** Median and longest pause of the successful transfers of this second; null if there was none. */
   pauseP50Ms: ms.nullable(),
   pauseMaxMs: ms.nullable(),
@@ -468,7 +474,7 @@ export const snapshot = z.object({
   counters: migrationCounters,
   /** Newest last, at most 240. */
   samples: z.array(sample),
-  /** Newest last, at most 500. */
+  /** Newest last, at most 500; `events.list` has those before. */
   log: z.array(logEntry),
 });
 export type Snapshot = z.infer<typeof snapshot>;

@@ -1,5 +1,5 @@
-/** The event log: what happened, in words, the last few hundred lines of it. */
-import type { LogEntry } from '../contract/index.ts';
+/** The event log: what happened, in words, the last few thousand lines of it. */
+import { LOG_KEPT, type LogEntry } from '../contract/index.ts';
 
 /** How far back an equal line is looked for. */
 const LOOKED_BACK = 50;
@@ -12,7 +12,7 @@ export class EventLog {
   #nextId = 1;
   readonly #listeners = new Set<(entry: LogEntry) => void>();
 
-  constructor(capacity = 500, now: () => number = Date.now) {
+  constructor(capacity = LOG_KEPT, now: () => number = Date.now) {
     this.#capacity = capacity;
     this.#now = now;
   }
@@ -45,7 +45,19 @@ export class EventLog {
 
   /** The newest entries, newest last, at most the capacity. */
   list(): LogEntry[] {
-    return this.#entries.slice(-this.#capacity);
+    return this.newest(this.#capacity);
+  }
+
+  /** The newest entries, newest last, at most so many. */
+  newest(most: number): LogEntry[] {
+    return this.#entries.slice(-Math.min(most, this.#capacity));
+  }
+
+  /** The newest entries with an id below `id`, newest last, at most so many. */
+  before(id: number, most: number): LogEntry[] {
+    const held = this.list();
+    const first = held.findIndex((entry) => entry.id >= id);
+    return held.slice(0, first < 0 ? held.length : first).slice(-most);
   }
 
   /** Entries with an id above `id`, as far as they are still held. */

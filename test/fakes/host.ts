@@ -114,6 +114,10 @@ export class FakeHost {
       throw new CallError('unknown_session', 'Nothing is known of it.');
     },
     'timelines.export': () => ({ exportedAt: 0, version: '0', sessions: [] }),
+    history: () => {
+      throw new CallError('unavailable', 'Nothing is remembered.');
+    },
+    'events.list': () => ({ entries: [] }),
     'session.close': () => ({}),
     'session.cancel': () => ({}),
     'session.rollback': () => ({}),

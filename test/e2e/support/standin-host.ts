@@ -13,6 +13,7 @@ import type { WebSocket } from 'ws';
 import { CallError, clientFrame, delta as deltaSchema, dispatch } from '../../../core/contract/index.ts';
 import type { Handlers, SettingsView, TransferRow } from '../../../core/contract/index.ts';
 import { noDesktop } from '../../../main/no-desktop.ts';
+import { historyHandlers } from './standin-history.ts';
 import { arrangePooling, poolingHandlers } from './standin-pooling.ts';
 import type { PoolingScene } from './standin-pooling.ts';
 import { standinSettings } from './standin-settings.ts';
@@ -184,6 +185,7 @@ function handlersOf(
     ...noDesktop,
     ...settings,
     ...poolingHandlers(world, pooling, later),
+    ...historyHandlers(world),
     snapshot: () => {
       onSnapshot();
       return world.snapshot();

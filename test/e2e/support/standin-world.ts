@@ -92,7 +92,7 @@ export class World {
       pause: none(),
     };
     for (let id = 1; id <= (options.transfers ?? 0); id += 1) this.#addSettled(id);
-    for (let ago = options.sessions === 0 ? 20 : 239; ago >= 0; ago -= 1) this.samples.push(this.#sample(Date.now() - ago * 1000));
+    for (let ago = options.sessions === 0 ? 20 : 899; ago >= 0; ago -= 1) this.samples.push(this.#sample(Date.now() - ago * 1000));
     this.note('info', 'proxy_started', 'The proxy listens on 127.0.0.1:6432.');
     if (options.trouble) {
       this.note('warn', 'client_refused', 'A client from 127.0.0.1:50122 asked for the endpoint "ep-nope", which is not in the map.');
@@ -142,7 +142,7 @@ export class World {
     this.#change({ endpoints: this.#counted(), pools: this.pools() });
     if (this.#ticks % 4 === 0) {
       const sample = this.#sample(Date.now());
-      this.samples = [...this.samples, sample].slice(-240);
+      this.samples = [...this.samples, sample].slice(-900);
       this.#change({ sample });
     }
     this.seq += 1;
@@ -381,6 +381,8 @@ export class World {
           : this.#options.trouble
             ? Math.max(0, Math.round(6 * Math.sin(t / 20)))
             : 0,
+      maxWaitMs: this.pools().reduce((longest, pool) => Math.max(longest, pool.maxWaitMs), 0),
+      pinned: [...this.sessions.values()].filter(({ pins }) => pins.length > 0).length,
       serversActive: Math.round(total * wave(80, 0.2)),
       serversIdle: Math.round(5 * wave(31, 0.5)),
       queriesPerSecond: total * 38 * wave(60, 0.35),
@@ -390,6 +392,7 @@ export class World {
       recoverable: move && this.#options.trouble ? 1 : 0,
       fatal: 0,
       refused: move && this.#options.trouble ? 1 : 0,
+      resurrections: 0,
       pauseP50Ms: move ? 8 + (Math.floor(t) % 7) : null,
       pauseMaxMs: move ? 14 + (Math.floor(t) % 31) : null,
       eventLoopP99Ms: 2,
