@@ -410,6 +410,13 @@ export class Switchyard {
       }),
       ...historyCalls(this.#history, this.#log),
       ...timelineCalls(this.#timelines, this.#options.version),
+      'clients.admit': ({ admit }) => {
+        if (this.#closed.admitting === admit) return {};
+        this.#closed.admit(admit);
+        this.#log.add('info', 'clients_admitted', `New clients are ${admit ? 'let in' : 'refused'}.`);
+        this.#pending.noteHost();
+        return {};
+      },
       'session.close': ({ sessionId }) => {
         const session = this.#proxy.sessions.get(sessionId);
         if (session === undefined) throw new CallError('unknown_session', `There is no session ${sessionId} any more.`);
@@ -497,6 +504,7 @@ export class Switchyard {
       startedAt: this.#startedAt,
       proxy: this.#address,
       wantedPort: this.#wantedPort(),
+      admitting: this.#closed.admitting,
       defaultEndpoint: this.#map.defaultId,
       unknownEndpoint: this.#settings.current.unknownEndpoint,
       demo: this.#demo,

@@ -76,6 +76,7 @@ export interface ConsoleBlocker extends BlockerRow {
 /** The calls that the console's commands are made of. */
 export type ConsoleCalls = Pick<
   Handlers,
+  | 'clients.admit'
   | 'migrate'
   | 'endpoints.remap'
   | 'backend.drain'

@@ -57,6 +57,7 @@ async function onPools(
     case 'DISABLE':
     case 'ENABLE':
       for (const id of ids) host.setDisabled(id, what === 'DISABLE');
+      if (what === 'ENABLE' && endpoint === null) await calls['clients.admit']({ admit: true });
       return;
     case 'WAIT_CLOSE': {
       const backends = new Set(host.endpoints().flatMap(({ id, backend }) => (ids.includes(id) ? [backend] : [])));

@@ -149,6 +149,8 @@ export const calls = {
     }),
     reply: z.object({ entries: z.array(logEntry) }),
   },
+  /** Lets new clients in, or refuses all of them (57P03) until it is asked again; those that are in stay in. */
+  'clients.admit': { request: z.strictObject({ admit: z.boolean() }), reply: nothing },
 
   /** Ends a session with FATAL 57P01. */
   'session.close': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },

@@ -447,6 +447,8 @@ export const hostInfo = z.object({
   proxy: z.object({ host: z.string(), port: z.number().int() }),
   /** The port that was asked for, when it was taken and another is used; null otherwise. */
   wantedPort: z.number().int().nullable(),
+  /** False while the operator has every new client refused. */
+  admitting: z.boolean(),
   defaultEndpoint: z.string().nullable(),
   /** What becomes of a client that names an unknown endpoint. */
   unknownEndpoint: z.enum(['default', 'refuse']),

@@ -16,6 +16,7 @@ export function snapshotWith(sessions: number): Snapshot {
       startedAt: 0,
       proxy: { host: '127.0.0.1', port: 6432 },
       wantedPort: null,
+      admitting: true,
       defaultEndpoint: null,
       unknownEndpoint: 'refuse',
       demo: { state: 'off', reason: null, workload: false, available: true },
@@ -118,6 +119,7 @@ export class FakeHost {
       throw new CallError('unavailable', 'Nothing is remembered.');
     },
     'events.list': () => ({ entries: [] }),
+    'clients.admit': () => ({}),
     'session.close': () => ({}),
     'session.cancel': () => ({}),
     'session.rollback': () => ({}),

@@ -212,6 +212,17 @@ it('DISABLE refuses new clients, not those that are there, and never the console
   await (await connect('ep-a/postgres')).query('SELECT 1');
 });
 
+it('ENABLE lets in again whom the window refuses', async () => {
+  const there = await connect('ep-a/postgres');
+  await yard.switchyard.handlers['clients.admit']({ admit: false });
+  expect(await failure(connect('ep-b/postgres'))).toMatchObject({ code: '57P03', hint: expect.stringContaining('window') as unknown });
+  expect((await show('DATABASES')).map(({ disabled }) => disabled)).toEqual(['1', '1']);
+  await there.query('SELECT 1');
+  await console.query('ENABLE');
+  await (await connect('ep-b/postgres')).query('SELECT 1');
+  expect((await yard.switchyard.handlers.snapshot({})).host.admitting).toBe(true);
+});
+
 it('SET changes a setting while clients are connected', async () => {
   const clients = [await connect('ep-a/postgres'), await connect('ep-a/postgres')];
   await clients[0]?.query('BEGIN');

@@ -184,6 +184,7 @@ export class FakeHost implements ConsoleHost {
     startedAt: at,
     proxy: { host: '127.0.0.1', port: 6432 },
     wantedPort: null,
+    admitting: true,
     defaultEndpoint: 'ep-a',
     unknownEndpoint: 'default' as const,
     demo: { state: 'off' as const, reason: null, workload: false, available: true },
@@ -213,6 +214,7 @@ export class FakeHost implements ConsoleHost {
   reload = async () => void (await this.#call('reload', ''));
   shutdown = (wait: string) => void this.done.push(`shutdown ${wait}`);
   readonly calls: ConsoleHost['calls'] = {
+    'clients.admit': ({ admit }) => this.#call('clients.admit', String(admit)),
     migrate: ({ sessionIds, to, withinMs, forceAfterMs, mode, carry }) => {
       this.asked.push({ ids: sessionIds, to, withinMs });
       if (mode !== undefined || carry !== undefined || forceAfterMs != null) {

@@ -286,6 +286,11 @@ describe('commands', () => {
     await client.query('DISABLE');
     await client.query('ENABLE ep-a');
     expect([...host.disabled].toSorted()).toEqual(['Other', 'ep-b']);
+    expect(host.done).toEqual([]);
+    await client.query('ENABLE');
+    expect([...host.disabled]).toEqual([]);
+    // Whoever has the window refuse all clients lets them in again here, too.
+    expect(host.done).toEqual(['clients.admit true']);
   });
 
   it.each([

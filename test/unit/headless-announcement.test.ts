@@ -36,6 +36,7 @@ function announcement(
         startedAt: 0,
         proxy: { host, port: 6433 },
         wantedPort,
+        admitting: true,
         defaultEndpoint: 'ep-a',
         unknownEndpoint: 'default',
         demo: { state: empty ? 'failed' : 'running', reason: empty ? 'no room' : null, workload: false, available: true },

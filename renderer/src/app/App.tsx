@@ -4,6 +4,7 @@ import { SessionsView } from '../features/sessions/SessionsView.tsx';
 import { cx } from '../lib/cx.ts';
 import { useServer } from '../store/server.ts';
 import { useView } from '../store/view.ts';
+import { AdmissionBanner } from './AdmissionBanner.tsx';
 import styles from './App.module.css';
 import { ErrorBoundary } from './ErrorBoundary.tsx';
 import { FeedBanner } from './FeedBanner.tsx';
@@ -87,6 +88,7 @@ export function App(): ReactNode {
       <Rail current={route} />
       <div className={styles.column}>
         <FeedBanner />
+        <AdmissionBanner />
         <main ref={main} id="main" tabIndex={-1} className={styles.main}>
           <ErrorBoundary key={route}>
             <Suspense fallback={null}>

@@ -317,6 +317,10 @@ function handlersOf(
       throw notStaged('session.timeline');
     },
     'timelines.export': () => ({ exportedAt: 0, version: '0', sessions: [] }),
+    'clients.admit': ({ admit }) => {
+      world.putAdmitting(admit);
+      return {};
+    },
     'session.close': ({ sessionId }) => {
       world.removeSession(sessionId);
       return {};

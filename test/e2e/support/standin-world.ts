@@ -244,6 +244,11 @@ export class World {
     this.#change({ observations });
   }
 
+  putAdmitting(admitting: boolean): void {
+    this.host = { ...this.host, admitting };
+    this.#change({ host: this.host });
+  }
+
   putDemo(demo: Partial<HostInfo['demo']>): void {
     this.host = { ...this.host, demo: { ...this.host.demo, ...demo } };
     this.#change({ host: this.host });
@@ -310,6 +315,7 @@ export class World {
       startedAt: this.startedAt,
       proxy: { host: '127.0.0.1', port: 6432 },
       wantedPort: null,
+      admitting: true,
       defaultEndpoint: first?.id ?? null,
       unknownEndpoint: 'default',
       demo: { state: first ? 'running' : 'off', reason: null, workload: this.#options.sessions > 0, available: true },
