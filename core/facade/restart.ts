@@ -5,6 +5,7 @@
 import type { Login } from '../backend/login.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { BlockerRow, OperationRow, TransferRow } from '../contract/index.ts';
+import { NOTHING_SETTLED } from '../migration/planner/operation.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Absence } from '../session/resurrection/absence.ts';
 import type { Resurrection } from '../session/resurrection/resurrection.ts';
@@ -79,16 +80,7 @@ export class Restart {
       startedAt,
       deadlineAt: startedAt + withinMs,
       forceAt: null,
-      settledAt: null,
-      total: 0,
-      success: 0,
-      recoverable: 0,
-      fatal: 0,
-      refused: 0,
-      forced: 0,
-      cancelled: false,
-      undoable: false,
-      blockers: 0,
+      ...NOTHING_SETTLED,
     };
     this.ready = new Promise((resolve) => (this.#onReady = resolve));
     this.settled = new Promise((resolve) => (this.#onSettled = resolve));

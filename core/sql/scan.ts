@@ -2,6 +2,7 @@
  * The looks at a statement's bytes that every query pays for: no decoding, no allocation. The encoding does not matter, as all
  * that is looked for is ASCII and every client encoding keeps ASCII as it is.
  */
+import { commentEnd } from './byte-text.ts';
 
 const common = [
   'SELECT',
@@ -103,22 +104,10 @@ function skipToWord(bytes: Buffer, at: number, end: number): number {
       at += 2;
       while (at < end && bytes[at] !== 10 && bytes[at] !== 13) at++;
     } else if (c === 47 && bytes[at + 1] === 42) {
-      at = skipComment(bytes, at + 2, end);
+      const past = commentEnd(bytes, at + 2, end);
+      at = past < 0 ? end : past;
     } else {
       return at;
-    }
-  }
-  return end;
-}
-
-function skipComment(bytes: Buffer, at: number, end: number): number {
-  for (let depth = 1; at < end; at++) {
-    if (bytes[at] === 42 && bytes[at + 1] === 47) {
-      at++;
-      if (--depth === 0) return at + 1;
-    } else if (bytes[at] === 47 && bytes[at + 1] === 42) {
-      at++;
-      depth++;
     }
   }
   return end;

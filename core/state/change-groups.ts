@@ -3,6 +3,7 @@ import { bind, close, execute, parse } from '../wire/messages.ts';
 import type { CarriedState, NativeStatement } from './carried.ts';
 import { PARSE_SETTINGS, parseKeyOf, type ParseSettings } from './parse-settings.ts';
 import { SET_SETTINGS, textArray } from './queries.ts';
+import { TIMEOUTS } from './timeouts.ts';
 
 /** Some messages of a change that succeed or fail together. */
 export interface ChangeStep {
@@ -13,15 +14,8 @@ export interface ChangeStep {
   readonly replies: number;
 }
 
-/** Set last, or they could end the change itself; whatever role is set may set them. */
-const LATE = new Set([
-  'statement_timeout',
-  'lock_timeout',
-  'idle_in_transaction_session_timeout',
-  'idle_session_timeout',
-  'transaction_timeout',
-  'client_encoding',
-]);
+/** Set last; whatever role is set may set them. */
+const isLate = (name: string): boolean => TIMEOUTS.has(name) || name === 'client_encoding';
 /** A Parse locks what it names until the next Sync. */
 const PARSES_PER_GROUP = 50;
 const PARSED_WITHOUT_ENCODING = PARSE_SETTINGS.filter((name) => name !== 'client_encoding');
@@ -73,7 +67,7 @@ class Change {
       this.#prepare(statements);
     }
     if (last.length > 0) {
-      const early = new Map([...target].filter(([name]) => !LATE.has(name)));
+      const early = new Map([...target].filter(([name]) => !isLate(name)));
       // Its client_encoding stays the neutral one until the last statement is parsed.
       replace(early, 'client_encoding', this.#present.get('client_encoding'));
       this.#moveTo(early);
@@ -116,8 +110,8 @@ class Change {
     const sets = [...target].filter(([name, value]) => name !== 'role' && before.get(name) !== value);
     const entries: (readonly [string, string | null])[] = [
       ...resets,
-      ...sets.filter(([name]) => !LATE.has(name)),
-      ...sets.filter(([name]) => LATE.has(name) && name !== 'client_encoding'),
+      ...sets.filter(([name]) => !isLate(name)),
+      ...sets.filter(([name]) => TIMEOUTS.has(name)),
       ...sets.filter(([name]) => name === 'client_encoding'),
     ];
     const hasRole = before.has('role') || role !== undefined;

@@ -105,28 +105,6 @@ const STATE = `SELECT pg_catalog.convert_to(pg_catalog.json_build_object('pid',p
 /** Sets many settings in one statement, or resets those whose value is NULL; `$1` names, `$2` values (text[]). Atomic: one bad value reverts all. */
 export const SET_SETTINGS = `SELECT pg_catalog.count(pg_catalog.set_config(n,v,false))
 FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS u(n,v)`;
-
-/** The facts about a server, database and role that decide whether sessions can move between two of them; one json column. */
-export function factsSql(serverVersion: number): string {
-  const locale = serverVersion >= 170000 ? 'd.datlocale' : serverVersion >= 150000 ? 'd.daticulocale' : 'NULL';
-  return FACTS.replaceAll('{{PROVIDER}}', serverVersion >= 150000 ? 'd.datlocprovider' : `'c'`)
-    .replaceAll('{{LOCALE}}', locale)
-    .replaceAll('{{COLLVERSION}}', serverVersion >= 150000 ? 'd.datcollversion' : 'NULL')
-    .replaceAll('{{LOGINEVT}}', serverVersion >= 170000 ? 'd.dathasloginevt' : 'false');
-}
-
-const FACTS = `SELECT pg_catalog.json_build_object('vnum',pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-'sysid',(SELECT c.system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system() c),'started',pg_catalog.pg_postmaster_start_time(),
-'recovery',pg_catalog.pg_is_in_recovery(),'ro',pg_catalog.current_setting('default_transaction_read_only'),
-'db',(SELECT pg_catalog.json_build_array(pg_catalog.pg_encoding_to_char(d.encoding),d.datcollate,d.datctype,{{PROVIDER}},{{LOCALE}},{{COLLVERSION}},d.datconnlimit,{{LOGINEVT}})
-  FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()),
-'role',(SELECT pg_catalog.json_build_array(r.rolsuper,r.rolbypassrls,r.rolconnlimit,(SELECT pg_catalog.json_agg(g.rolname ORDER BY g.rolname) FROM pg_catalog.pg_roles g WHERE pg_catalog.pg_has_role(r.oid,g.oid,'MEMBER')))
-  FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) session_user),
-'slots',pg_catalog.json_build_array(pg_catalog.current_setting('max_connections')::pg_catalog.int4,(SELECT pg_catalog.sum(s.numbackends) FROM pg_catalog.pg_stat_database s)),
-'ext',(SELECT pg_catalog.json_object_agg(e.extname,pg_catalog.json_build_array(e.extversion,n.nspname)) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace),
-'xacts',(SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_xacts x WHERE x.owner OPERATOR(pg_catalog.=) session_user AND x.database OPERATOR(pg_catalog.=) pg_catalog.current_database()),
-'gucs',(SELECT pg_catalog.json_agg(s.name ORDER BY s.name) FROM pg_catalog.pg_settings s WHERE s.context OPERATOR(pg_catalog.=) ANY ('{user,superuser}'::pg_catalog.text[])))`;
-
 /** A text array literal; null: NULL. */
 export function textArray(values: Iterable<string | null>): string {
   return `{${[...values].map((value) => (value === null ? 'NULL' : `"${value.replace(/[\\"]/g, '\\$&')}"`)).join(',')}}`;

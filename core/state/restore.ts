@@ -11,6 +11,7 @@ import { captureFrames, readCapture, serverVersionOf, splitAtReady } from './cap
 import { prepareText } from './prepare-text.ts';
 import { quoteIdentifier, SEMANTIC_SETTINGS, SET_SETTINGS, textArray, settingKey } from './queries.ts';
 import type { SessionStateCapture } from './state.ts';
+import { TIMEOUTS } from './timeouts.ts';
 
 /** What of a session the target did not take over, and its SQLSTATE. */
 export interface RestoreObstacle {
@@ -58,14 +59,6 @@ const OWN_STEP = new Set([
   'role',
   'session_authorization',
   'client_encoding',
-]);
-/** Set last, or they could end the restore itself. */
-const LATE = new Set([
-  'statement_timeout',
-  'lock_timeout',
-  'idle_in_transaction_session_timeout',
-  'idle_session_timeout',
-  'transaction_timeout',
 ]);
 const PARSES_PER_SYNC = 50;
 
@@ -161,7 +154,7 @@ function restoreGroups({
     targetEncoding === neutral ? [] : set('setting', [['client_encoding', neutral]]),
     set(
       'setting',
-      settings.filter(([name]) => !LATE.has(name)),
+      settings.filter(([name]) => !TIMEOUTS.has(name)),
     ),
     set(
       'custom setting',
@@ -182,7 +175,7 @@ function restoreGroups({
     state.channels.map((channel) => run(`LISTEN ${quoteIdentifier(channel)}`, `LISTEN ${quoteIdentifier(channel)}`, 'other', [])),
     set(
       'setting',
-      settings.filter(([name]) => LATE.has(name)),
+      settings.filter(([name]) => TIMEOUTS.has(name)),
     ),
     encodingAtEnd === neutral ? [] : set('setting', [['client_encoding', encodingAtEnd]]),
     // The restore itself has left one behind where the client has none.

@@ -10,6 +10,20 @@ export interface OperationContext extends Pick<TaskContext, 'watch'> {
   changed(operation: Operation): void;
 }
 
+/** What every operation has settled when it begins. */
+export const NOTHING_SETTLED = {
+  settledAt: null,
+  total: 0,
+  success: 0,
+  recoverable: 0,
+  fatal: 0,
+  refused: 0,
+  forced: 0,
+  cancelled: false,
+  undoable: false,
+  blockers: 0,
+} as const satisfies Partial<OperationRow>;
+
 const BY_OUTCOME = { success: 'success', error_recoverable: 'recoverable', error_fatal: 'fatal', refused: 'refused' } as const;
 
 /** See the head of this file. */
@@ -51,16 +65,7 @@ export class Operation {
       // Who may be ended may move until then.
       deadlineAt: forceAt ?? startedAt + withinMs,
       forceAt,
-      settledAt: null,
-      total: 0,
-      success: 0,
-      recoverable: 0,
-      fatal: 0,
-      refused: 0,
-      forced: 0,
-      cancelled: false,
-      undoable: false,
-      blockers: 0,
+      ...NOTHING_SETTLED,
     };
     this.settled = new Promise((resolve) => (this.#settle = resolve));
   }
