@@ -25,6 +25,7 @@ import { backendId, EndpointMap, type EndpointSpec } from './endpoints/map.ts';
 import { Redirects } from './endpoints/redirects.ts';
 import { poolCalls } from './facade/pool-calls.ts';
 import { removeEndpoint, saveEndpoint, testEndpoint, type EndpointCallsContext } from './facade/endpoint-calls.ts';
+import { applyChanges } from './facade/endpoint-apply.ts';
 import { EndpointStatus } from './facade/endpoint-status.ts';
 import { ClosedDoors } from './facade/closed-doors.ts';
 import { connectLines } from './facade/connect-lines.ts';
@@ -92,7 +93,10 @@ export interface SwitchyardOptions {
 }
 
 /** The calls the core answers; those of the demo and of the desktop are the host's. */
-export type CoreHandlers = Omit<Handlers, Extract<keyof Handlers, `demo.${string}` | `shell.${string}`>>;
+export type CoreHandlers = Omit<
+  Handlers,
+  Extract<keyof Handlers, `demo.${string}` | `shell.${string}`> | 'endpoints.import' | 'endpoints.discover'
+>;
 
 const SAMPLE_MS = 1_000;
 const CHECK_MS = 5_000;
@@ -394,6 +398,17 @@ export class Switchyard {
         this.#log.add('info', 'endpoint_removed', `Endpoint ${id} was removed.`);
         return {};
       },
+      'endpoints.apply': (request) =>
+        applyChanges(
+          {
+            ...this.#endpointCalls(),
+            colors: this.#colors,
+            settings: () => this.#settings.current,
+            setPooling: (lines) => this.#settings.setPooling(lines),
+            report: (code, message) => void this.#log.add('info', code, message),
+          },
+          request,
+        ),
       'endpoints.test': (request) => testEndpoint(this.#endpointCalls(), request),
       'endpoints.check': async ({ id }) => {
         await this.#status.check(this.#map.require(id));

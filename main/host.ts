@@ -4,7 +4,11 @@ import { CallError, type Delta, type Handlers, type HostInfo } from '../core/con
 import { backendId, type EndpointSpec } from '../core/endpoints/map.ts';
 import { Switchyard } from '../core/switchyard.ts';
 import { makeLocalAuthority } from '../core/tls/local-authority.ts';
+import { PasswordFile } from '../core/backend/passfile.ts';
 import type { CommandLine } from './cli/args.ts';
+import { discover } from './discovery/discover.ts';
+import { DraftPasswords } from './endpoint-import/draft-passwords.ts';
+import { importDrafts } from './endpoint-import/drafts.ts';
 import { DemoControl } from './demo/demo-control.ts';
 import { sweepLeftovers } from './demo/run-folder.ts';
 import { openLoginSecret } from './login-secret.ts';
@@ -90,6 +94,7 @@ export function createHost(options: HostOptions): Host {
       return problems;
     },
   });
+  const drafted = new DraftPasswords();
   let ready: Host['ready'] = null;
   let stopped: Promise<void> | null = null;
   const file = options.endpointsFile ?? null;
@@ -178,6 +183,22 @@ export function createHost(options: HostOptions): Host {
         await keep();
         return reply;
       },
+      'endpoints.apply': async ({ changes, dryRun }) => {
+        const resolved = changes.map((change) => (change.kind === 'save' ? drafted.resolve(change) : change));
+        const reply = await core.handlers['endpoints.apply']({ changes: resolved, dryRun });
+        if (reply.applied) await keep();
+        return reply;
+      },
+      'endpoints.test': (request) => core.handlers['endpoints.test'](drafted.resolve(request)),
+      'endpoints.import': (request) => importDrafts(request, core.endpoints().endpoints, drafted),
+      'endpoints.discover': async () => ({
+        found: await discover({
+          mapped: core.endpoints().endpoints,
+          without: ready === null ? [] : [ready.proxy.port],
+          passwordFile: options.passwordFile == null ? null : new PasswordFile(options.passwordFile, () => undefined),
+          passwords: drafted,
+        }),
+      }),
       'demo.start': async () => {
         await demo.start();
         return {};

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { HISTORY_SECONDS, LOG_KEPT, history } from './history.ts';
 import { blockerRow, endpointId, logEntry, poolMode, poolProfile, snapshot, transferMode, verdict } from './model.ts';
+import { changeEffect, draftPassword, endpointChange, endpointDraft, foundServer, importProblem, importSource } from './endpoint-edits.ts';
 import { carryOptions, savedSettings, settingsView } from './settings.ts';
 import { desktopSettings, desktopView, enabledCommands, themeChoice } from './shell.ts';
 import { sessionTimeline, timelineExport } from './timeline.ts';
@@ -45,7 +46,12 @@ export const calls = {
   'endpoints.remove': { request: z.strictObject({ id: endpointId }), reply: nothing },
   /** Dials a backend, logs in and says what it found; never throws for a backend that is down. */
   'endpoints.test': {
-    request: z.strictObject({ url: connectionUrl, password: z.string().max(1024).optional(), id: endpointId.optional() }),
+    request: z.strictObject({
+      url: connectionUrl,
+      password: z.string().max(1024).optional(),
+      passwordFrom: draftPassword.optional(),
+      id: endpointId.optional(),
+    }),
     reply: z.object({
       ok: z.boolean(),
       /** What was found or what went wrong, in words. */
@@ -55,6 +61,27 @@ export const calls = {
       ms: z.number().nonnegative(),
     }),
   },
+  /**
+   * Edits the map: all of the changes, in their order, or none of them. `dryRun`: says what they would do, and does nothing. `applied` is
+   * false then, and when one of them cannot be done: see `effects`, one per change.
+   */
+  'endpoints.apply': {
+    request: z.strictObject({ changes: z.array(endpointChange).min(1).max(200), dryRun: z.boolean().default(false) }),
+    reply: z.object({ applied: z.boolean(), effects: z.array(changeEffect) }),
+  },
+  /**
+   * Reads drafts of endpoints: from connection strings (one per line), the text of a password file, of a service file. Nothing is mapped.
+   * Passwords stay in the host, for an hour at most.
+   */
+  'endpoints.import': {
+    request: z.strictObject({ source: importSource, text: z.string().max(262_144) }),
+    reply: z.object({ drafts: z.array(endpointDraft), problems: z.array(importProblem) }),
+  },
+  /**
+   * Looks for servers on this machine: Unix sockets in the usual folders, the usual ports, and on Linux what listens on loopback. Each is
+   * asked once, as `postgres` and without a password of its own. Settles within ten seconds.
+   */
+  'endpoints.discover': { request: nothing, reply: z.object({ found: z.array(foundServer) }) },
   /** Asks the backend of an endpoint again; the row's status follows. */
   'endpoints.check': { request: z.strictObject({ id: endpointId }), reply: nothing },
 

@@ -1,4 +1,5 @@
 export * from './model.ts';
+export * from './endpoint-edits.ts';
 export * from './settings.ts';
 export * from './timeline.ts';
 export * from './history.ts';

@@ -21,6 +21,11 @@ export class BackendColors {
     return color;
   }
 
+  /** The colour it has been given; undefined: it was not seen yet. */
+  known(backend: string): number | undefined {
+    return this.#colors.get(backend);
+  }
+
   /** Gives a backend another colour, whoever else may have it. Throws `RangeError`. */
   set(backend: string, color: number): void {
     if (!Number.isInteger(color) || color < 0 || color >= BACKEND_COLORS) throw new RangeError(`there is no backend colour ${color}`);

@@ -67,6 +67,11 @@ export class EndpointMap {
     if (defaultId !== null) this.setDefault(defaultId);
   }
 
+  /** The same map without the listeners: to try changes on. */
+  copy(): EndpointMap {
+    return new EndpointMap(this.#specs.values(), this.#chosenDefault);
+  }
+
   get size(): number {
     return this.#specs.size;
   }

@@ -70,7 +70,7 @@ export class ServedSettings {
         }),
       'endpoints.pooling': async ({ id, mode, profile }) => {
         if (!this.#context.isEndpoint(id)) throw new CallError('unknown_endpoint', `There is no endpoint ${id}.`);
-        await this.#change((now) => withPooling(now, { endpoint: id, mode, profile }));
+        await this.setPooling([{ endpoint: id, mode, profile }]);
         return {};
       },
       'tls.makeLocal': () => this.#change((now) => ({ ...now, tls: withLocalCertificate(now.tls) })),
@@ -119,6 +119,11 @@ export class ServedSettings {
   /** Puts the settings it was made with to work. */
   start(): Promise<void> {
     return this.#inTurn(() => this.#apply(this.#current));
+  }
+
+  /** Gives endpoints lines of their own in the pool settings, or (`mode` null) takes them; keeps them. Rejects with `CallError`. */
+  async setPooling(lines: readonly (PoolingLine | { readonly endpoint: string; readonly mode: null })[]): Promise<void> {
+    await this.#change((now) => withPooling(now, lines));
   }
 
   #change(edit: (now: Settings) => Settings): Promise<SettingsView> {
@@ -188,10 +193,13 @@ function withLocalCertificate({ clients }: Settings['tls']): Settings['tls'] {
   return { clients: clients === 'off' ? 'allow' : clients, certificate: { kind: 'local' } };
 }
 
-function withPooling(now: Settings, line: Settings['pooling']['endpoints'][number]): Settings {
+type PoolingLine = Settings['pooling']['endpoints'][number];
+
+function withPooling(now: Settings, lines: readonly (PoolingLine | { readonly endpoint: string; readonly mode: null })[]): Settings {
   const { pooling } = now;
-  const endpoints = [...pooling.endpoints.filter(({ endpoint }) => endpoint !== line.endpoint), line];
-  return { ...now, pooling: { ...pooling, endpoints } };
+  const kept = pooling.endpoints.filter(({ endpoint }) => lines.every((line) => line.endpoint !== endpoint));
+  const own = lines.flatMap((line) => (line.mode === null ? [] : [line]));
+  return { ...now, pooling: { ...pooling, endpoints: [...kept, ...own] } };
 }
 
 function withUsers(request: CallParsed<'settings.save'>, now: Settings): Settings {

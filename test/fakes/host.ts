@@ -99,6 +99,9 @@ export class FakeHost {
       throw new CallError('in_use', 'ep-a still has 2 sessions.', 'Move them first.');
     },
     'endpoints.test': () => ({ ok: true, message: 'PostgreSQL 18.4', hint: null, serverVersion: '18.4', ms: 1 }),
+    'endpoints.apply': () => ({ applied: true, effects: [] }),
+    'endpoints.import': () => ({ drafts: [], problems: [] }),
+    'endpoints.discover': () => ({ found: [] }),
     'endpoints.check': () => {
       throw new Error('a bug');
     },

@@ -14,6 +14,7 @@ import { CallError, clientFrame, delta as deltaSchema, dispatch } from '../../..
 import type { Handlers, SettingsView, TransferRow } from '../../../core/contract/index.ts';
 import { noDesktop } from '../../../main/no-desktop.ts';
 import { historyHandlers } from './standin-history.ts';
+import { endpointHandlers } from './standin-endpoints.ts';
 import { arrangePooling, poolingHandlers } from './standin-pooling.ts';
 import type { PoolingScene } from './standin-pooling.ts';
 import { standinSettings } from './standin-settings.ts';
@@ -190,22 +191,7 @@ function handlersOf(
       onSnapshot();
       return world.snapshot();
     },
-    'endpoints.save': ({ id, url, replaces, makeDefault }) => {
-      const { hostname, port } = new URL(url);
-      const before = world.endpoints.find((each) => each.id === (replaces ?? id));
-      const row = { ...world.endpoint(id, Number(port || 5432), makeDefault ?? before?.isDefault ?? false), host: hostname, url };
-      const others = world.endpoints.map((each) => (makeDefault ? { ...each, isDefault: false } : each));
-      world.putEndpoints(before ? others.map((each) => (each.id === before.id ? row : each)) : [...others, row]);
-      const stranded = [...world.sessions.values()].filter((each) => each.endpoint === id && each.backend !== row.backend);
-      return { id, backend: row.backend, stranded: stranded.map((each) => each.id) };
-    },
-    'endpoints.remove': ({ id }) => {
-      if ([...world.sessions.values()].some((row) => row.endpoint === id)) {
-        throw new CallError('in_use', `Sessions still belong to ${id}.`, 'Move or close them first.');
-      }
-      world.putEndpoints(world.endpoints.filter((each) => each.id !== id));
-      return {};
-    },
+    ...endpointHandlers(world),
     'endpoints.test': ({ url }) =>
       url.includes('verify-full') && !url.includes('sslrootcert=')
         ? {
