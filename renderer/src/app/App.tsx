@@ -48,7 +48,7 @@ function View({ route, params }: { route: Route; params: URLSearchParams }): Rea
     case 'migrations':
       return <MigrationsView params={params} />;
     case 'history':
-      return <HistoryView />;
+      return <HistoryView params={params} />;
     case 'events':
       return <EventsView />;
     case 'settings':
