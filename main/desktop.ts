@@ -41,6 +41,7 @@ async function run({ options, settings, start }: Asked): Promise<void> {
     windowFolder: beside('../renderer'),
     preload: beside('preload.cjs'),
     icon: beside('../../assets/icons/256x256.png'),
+    trayPictures: beside('../../assets/tray'),
     log,
   });
 }

@@ -1,24 +1,21 @@
 /** The life of the desktop application, from the first line to the last window. */
 import path from 'node:path';
-import { app, BrowserWindow, dialog, Menu, nativeTheme, screen, session } from 'electron';
-import type { Delta, Handlers } from '../../core/contract/index.ts';
+import { app, dialog, Menu, nativeTheme, screen, session } from 'electron';
+import type { ShellRequest } from '../../core/contract/index.ts';
 import { guardProcess, offerReload } from './crash.ts';
+import { linkScheme, viewAskedFor, viewOfLink } from './deep-link.ts';
+import type { DesktopHost } from './desktop-host.ts';
+import { DesktopSettingsFile } from './desktop-settings.ts';
 import { answerCalls, pushFrame } from './ipc.ts';
+import { MainWindow } from './main-window.ts';
 import { menuTemplate } from './menu.ts';
 import { confine, denyPermissions, openOutside } from './navigation.ts';
 import { registerScheme, serveWindow } from './protocol.ts';
 import { guardQuit } from './quit.ts';
+import { Surroundings } from './surroundings.ts';
 import { readWindowState, writeWindowState } from './window-state.ts';
-import type { Theme, WindowState } from './window-state.ts';
+import type { WindowState } from './window-state.ts';
 import { openWindow } from './window.ts';
-
-/** What the application needs of the host. */
-export interface DesktopHost {
-  start: () => Promise<void>;
-  stop: () => Promise<void>;
-  handlers: Handlers;
-  subscribe: (listener: (delta: Delta) => void) => () => void;
-}
 
 /** What is handed in: the host and where the built files lie. */
 export interface DesktopParts {
@@ -27,6 +24,8 @@ export interface DesktopParts {
   windowFolder: string;
   preload: string;
   icon: string;
+  /** Folder of the tray's pictures. */
+  trayPictures: string;
   log: (error: unknown) => void;
 }
 
@@ -36,26 +35,50 @@ export async function runDesktop(parts: DesktopParts): Promise<void> {
   app.enableSandbox();
   registerScheme();
   if (!app.requestSingleInstanceLock()) {
+    // The one that runs is told of our words, and of a link among them, by `second-instance`.
     app.quit();
     return;
   }
   guardProcess({ log, stop: () => host.stop() });
-  const gate = guardQuit({ liveSessions: () => countSessions(host), stop: () => host.stop(), onUnexpected: log });
+  let surroundings: Surroundings | null = null;
+  const staysInSight = (): boolean => surroundings?.staysInSight ?? false;
+  const gate = guardQuit({ liveSessions: () => countSessions(host), stop: () => host.stop(), staysInSight, onUnexpected: log });
   process.on('SIGINT', gate.leave);
   process.on('SIGTERM', gate.leave);
   app.on('web-contents-created', (_event, contents) => {
     confine(contents);
     offerReload(contents, log);
   });
-  app.on('window-all-closed', () => app.quit());
+  app.on('window-all-closed', () => {
+    if (!staysInSight()) app.quit();
+  });
+  app.on('will-quit', () => surroundings?.end());
+
+  /** Where the first window begins: a link may have started us, on a Mac before we are ready. */
+  let first = viewAskedFor(process.argv);
+  let window: MainWindow | null = null;
+  const show = (navigate: string | null = null): void => {
+    if (window === null) first = navigate ?? first;
+    else window.show(navigate);
+  };
+  app.on('open-url', (event, url) => {
+    event.preventDefault();
+    show(viewOfLink(url));
+  });
+  app.on('second-instance', (_event, words: readonly string[]) => show(viewAskedFor(words)));
+  app.on('activate', () => show());
 
   await app.whenReady();
+  if (process.platform === 'win32') {
+    // By this name Windows knows whose notifications they are; its installer registers no scheme.
+    app.setAppUserModelId('org.switchyard.Switchyard');
+    if (app.isPackaged) app.setAsDefaultProtocolClient(linkScheme);
+  }
   denyPermissions(session.defaultSession);
   serveWindow(parts.windowFolder);
-  answerCalls(host.handlers, log);
-  host.subscribe((delta) => pushFrame({ kind: 'delta', delta }));
 
-  const stateFile = path.join(app.getPath('userData'), 'window.json');
+  const kept = (name: string): string => path.join(app.getPath('userData'), name);
+  const stateFile = kept('window.json');
   let state = readWindowState(
     stateFile,
     screen.getAllDisplays().map((display) => display.workArea),
@@ -68,27 +91,46 @@ export async function runDesktop(parts: DesktopParts): Promise<void> {
       log(error);
     }
   };
-  const applyTheme = (theme: Theme): void => {
-    nativeTheme.themeSource = theme;
-    Menu.setApplicationMenu(
-      Menu.buildFromTemplate(
-        menuTemplate({
-          platform: process.platform,
-          packaged: app.isPackaged,
-          theme,
-          openOutside,
-          setTheme: (chosen) => {
-            change({ theme: chosen });
-            applyTheme(chosen);
-          },
-        }),
-      ),
-    );
+  nativeTheme.themeSource = state.theme;
+
+  let enabled: ReadonlySet<string> = new Set();
+  const ask = (shell: ShellRequest): void => pushFrame({ kind: 'shell', shell });
+  const renewMenu = (): void => {
+    const { theme } = state;
+    const setTheme = (chosen: WindowState['theme']): void => {
+      nativeTheme.themeSource = chosen;
+      change({ theme: chosen });
+      renewMenu();
+    };
+    const run = (command: string): void => ask({ command });
+    const template = menuTemplate({ platform: process.platform, packaged: app.isPackaged, theme, openOutside, setTheme, enabled, run });
+    Menu.setApplicationMenu(Menu.buildFromTemplate(template));
   };
-  applyTheme(state.theme);
+  renewMenu();
+
+  surroundings = new Surroundings({
+    host,
+    settings: new DesktopSettingsFile(kept('desktop.json'), log),
+    pictures: parts.trayPictures,
+    actions: { open: show, quit: () => app.quit() },
+    onCommands(now) {
+      if (now.size === enabled.size && [...now].every((id) => enabled.has(id))) return;
+      enabled = now;
+      renewMenu();
+    },
+    onTheme(theme) {
+      if (theme === state.theme) return;
+      change({ theme });
+      renewMenu();
+    },
+    log,
+  });
+  answerCalls({ ...host.handlers, ...surroundings.handlers }, log);
+  host.subscribe((delta) => pushFrame({ kind: 'delta', delta }));
 
   try {
     await host.start();
+    await surroundings.begin();
   } catch (error) {
     log(error);
     dialog.showErrorBox('Switchyard could not start', error instanceof Error ? error.message : String(error));
@@ -96,16 +138,10 @@ export async function runDesktop(parts: DesktopParts): Promise<void> {
     app.exit(1);
     return;
   }
-  const open = (): BrowserWindow =>
-    openWindow({ state, preload: parts.preload, icon: parts.icon, remember: change, mayClose: gate.mayClose });
-  const focus = (): void => {
-    const window = BrowserWindow.getAllWindows()[0] ?? open();
-    if (window.isMinimized()) window.restore();
-    window.focus();
-  };
-  app.on('second-instance', focus);
-  app.on('activate', focus);
-  open();
+  window = new MainWindow((navigate) =>
+    openWindow({ state, navigate, preload: parts.preload, icon: parts.icon, remember: change, mayClose: gate.mayClose }),
+  );
+  window.show(first);
 }
 
 async function countSessions(host: DesktopHost): Promise<number> {

@@ -9,6 +9,10 @@ export interface MenuParts {
   theme: Theme;
   setTheme: (theme: Theme) => void;
   openOutside: (address: string) => void;
+  /** Ids of the commands that make sense in the window now, by its own account. */
+  enabled: ReadonlySet<string>;
+  /** Has the window run a command. */
+  run: (command: string) => void;
 }
 
 /** The native menu. Roles wherever one exists: they bring the platform's label, key and enablement. */

@@ -8,12 +8,14 @@ export interface QuitParts {
   /** Clients that would be cut off. */
   liveSessions: () => Promise<number>;
   stop: () => Promise<void>;
+  /** Something of the application stays to be seen without a window: it goes on serving when the last one is closed. */
+  staysInSight: () => boolean;
   onUnexpected: (error: unknown) => void;
 }
 
 /** The one way out: asks while sessions live, stops the host, then lets Electron go. */
 export interface QuitGate {
-  /** For a window that is being closed: true once the host has stopped, else it starts to quit and answers false. */
+  /** For a window that is being closed: true if it may go, because we stay in sight or have stopped; else quitting begins. */
   mayClose: () => boolean;
   /** Stops without asking (a signal, a shutdown of the system) and quits. */
   leave: () => void;
@@ -60,7 +62,7 @@ export function guardQuit(parts: QuitParts): QuitGate {
 
   return {
     mayClose() {
-      if (phase === 'stopped') return true;
+      if (phase === 'stopped' || (phase === 'running' && parts.staysInSight())) return true;
       app.quit();
       return false;
     },

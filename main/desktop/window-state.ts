@@ -3,15 +3,20 @@ import path from 'node:path';
 import type { Rectangle } from 'electron';
 import * as z from 'zod';
 
+/** Half of the usual size to three times; at 200 % (level 3.8) everything must still be usable. */
+export const zoomLimits = { least: -4, most: 6 } as const;
+
 const pixels = z.number().int();
 const schema = z.strictObject({
   version: z.literal(1),
   bounds: z.object({ x: pixels, y: pixels, width: pixels.positive(), height: pixels.positive() }),
   maximized: z.boolean(),
   theme: z.enum(['system', 'light', 'dark']),
+  /** Electron's zoom level: 0 is 100 %, each step 20 % more or less. */
+  zoom: z.number().min(zoomLimits.least).max(zoomLimits.most).default(0),
 });
 
-/** What is remembered of the window: bounds in device-independent pixels, whether it filled the screen, and its theme. */
+/** What is remembered of the window: bounds in device-independent pixels, whether it filled the screen, its theme and its zoom. */
 export type WindowState = z.infer<typeof schema>;
 export type Theme = WindowState['theme'];
 
@@ -29,7 +34,7 @@ export function readWindowState(file: string, workAreas: readonly Rectangle[]): 
     stored = null;
   }
   const parsed = schema.safeParse(stored);
-  if (!parsed.success) return { version: 1, bounds: centred(primary), maximized: false, theme: 'system' };
+  if (!parsed.success) return { version: 1, bounds: centred(primary), maximized: false, theme: 'system', zoom: 0 };
   return { ...parsed.data, bounds: fitted(parsed.data.bounds, workAreas) };
 }
 

@@ -1,11 +1,13 @@
 import { BrowserWindow, nativeTheme } from 'electron';
 import type { BrowserWindowConstructorOptions } from 'electron';
 import { appUrl } from './origin.ts';
-import { smallest } from './window-state.ts';
+import { smallest, zoomLimits } from './window-state.ts';
 import type { WindowState } from './window-state.ts';
 
 /** How long the window must have been left alone before its place is saved, in milliseconds. */
 const settleMs = 500;
+/** One notch of the wheel with Ctrl, in zoom levels. */
+const wheelStep = 0.5;
 
 /** Shown before the page has painted, and at the edges while the window is resized. */
 const background = { light: '#f6f8f7', dark: '#14201d' } as const;
@@ -38,10 +40,12 @@ export function windowOptions(state: WindowState, preload: string, icon: string)
 /** What the window needs from its owner. */
 export interface WindowParts {
   state: WindowState;
+  /** The view it begins with, as a fragment; null: the usual one. */
+  navigate: string | null;
   preload: string;
   icon: string;
   /** Called once the window has rested after a move, and before it goes. */
-  remember: (place: Pick<WindowState, 'bounds' | 'maximized'>) => void;
+  remember: (place: Pick<WindowState, 'bounds' | 'maximized' | 'zoom'>) => void;
   /** The user closes the window; answers whether it may go. */
   mayClose: () => boolean;
 }
@@ -52,11 +56,13 @@ export function openWindow(parts: WindowParts): BrowserWindow {
   if (parts.state.maximized) window.maximize();
   window.once('ready-to-show', () => window.show());
 
+  const contents = window.webContents;
   let timer: NodeJS.Timeout | undefined;
   const save = (): void => {
     clearTimeout(timer);
     timer = undefined;
-    if (!window.isDestroyed()) parts.remember({ bounds: window.getNormalBounds(), maximized: window.isMaximized() });
+    if (window.isDestroyed()) return;
+    parts.remember({ bounds: window.getNormalBounds(), maximized: window.isMaximized(), zoom: contents.getZoomLevel() });
   };
   const later = (): void => {
     clearTimeout(timer);
@@ -66,13 +72,21 @@ export function openWindow(parts: WindowParts): BrowserWindow {
   window.on('move', later);
   window.on('maximize', later);
   window.on('unmaximize', later);
+  contents.once('did-finish-load', () => contents.setZoomLevel(parts.state.zoom));
+  contents.on('zoom-changed', (_event, direction) => {
+    const next = contents.getZoomLevel() + (direction === 'in' ? wheelStep : -wheelStep);
+    contents.setZoomLevel(Math.min(zoomLimits.most, Math.max(zoomLimits.least, next)));
+    later();
+  });
+  // Zooming by the menu says nothing; whoever did it will turn away some time, or close.
+  window.on('blur', later);
   window.on('close', (event) => {
-    if (timer !== undefined) save();
+    save();
     if (!parts.mayClose()) event.preventDefault();
   });
   window.on('closed', () => clearTimeout(timer));
 
   // A failed load is reported by `did-fail-load` and shown as such; the promise would only repeat it.
-  void window.loadURL(appUrl).catch(() => undefined);
+  void window.loadURL(parts.navigate === null ? appUrl : `${appUrl}${parts.navigate}`).catch(() => undefined);
   return window;
 }

@@ -13,11 +13,26 @@ type Handler = Parameters<Real.IpcMain['handle']>[1];
 class FakeApp
   extends EventEmitter
   implements
-    Pick<Real.App, 'enableSandbox' | 'requestSingleInstanceLock' | 'whenReady' | 'quit' | 'exit' | 'getPath' | 'getVersion' | 'isPackaged'>
+    Pick<
+      Real.App,
+      | 'enableSandbox'
+      | 'requestSingleInstanceLock'
+      | 'whenReady'
+      | 'quit'
+      | 'exit'
+      | 'getPath'
+      | 'getVersion'
+      | 'isPackaged'
+      | 'isDefaultProtocolClient'
+      | 'setAsDefaultProtocolClient'
+      | 'setAppUserModelId'
+    >
 {
   isPackaged = false;
   sandboxed = false;
   hasLock = true;
+  readonly protocols: string[] = [];
+  userModelId: string | null = null;
   userData = '';
   /** Set once the application has really ended. */
   exitCode: number | null = null;
@@ -35,6 +50,16 @@ class FakeApp
     if (name !== 'userData') throw new Error(`the stand-in has no path for ${name}`);
     return this.userData;
   }
+  isDefaultProtocolClient(protocol: string): boolean {
+    return this.protocols.includes(protocol);
+  }
+  setAsDefaultProtocolClient(protocol: string): boolean {
+    this.protocols.push(protocol);
+    return true;
+  }
+  setAppUserModelId(id: string): void {
+    this.userModelId = id;
+  }
   getVersion(): string {
     return '0.0.0';
   }
@@ -42,7 +67,9 @@ class FakeApp
   quit(): void {
     if (this.exitCode !== null || objects(this, 'before-quit')) return;
     for (const window of BrowserWindow.getAllWindows().slice()) window.close();
-    if (BrowserWindow.getAllWindows().length === 0) this.exitCode = 0;
+    if (BrowserWindow.getAllWindows().length > 0) return;
+    this.emit('will-quit', {});
+    this.exitCode = 0;
   }
   exit(exitCode = 0): void {
     this.exitCode = exitCode;
@@ -91,11 +118,17 @@ class FakeIpcRenderer extends EventEmitter implements Pick<Real.IpcRenderer, 'in
 
 export class FakeWebContents
   extends EventEmitter
-  implements Pick<Real.WebContents, 'send' | 'isDestroyed' | 'isCrashed' | 'reload' | 'setWindowOpenHandler' | 'getURL'>
+  implements
+    Pick<
+      Real.WebContents,
+      'send' | 'isDestroyed' | 'isCrashed' | 'isLoading' | 'reload' | 'setWindowOpenHandler' | 'getURL' | 'getZoomLevel' | 'setZoomLevel'
+    >
 {
   url = '';
   reloads = 0;
   crashed = false;
+  loading = false;
+  zoom = 0;
   private openHandler: Parameters<Real.WebContents['setWindowOpenHandler']>[0] | null = null;
 
   send(channel: string, ...args: unknown[]): void {
@@ -103,6 +136,15 @@ export class FakeWebContents
   }
   isDestroyed(): boolean {
     return false;
+  }
+  isLoading(): boolean {
+    return this.loading;
+  }
+  getZoomLevel(): number {
+    return this.zoom;
+  }
+  setZoomLevel(level: number): void {
+    this.zoom = level;
   }
   isCrashed(): boolean {
     return this.crashed;
@@ -141,6 +183,7 @@ export class BrowserWindow
   bounds: Real.Rectangle;
   shown = false;
   focused = 0;
+  hasFocus = false;
   minimized = false;
   private maximized = false;
   private destroyed = false;
@@ -155,9 +198,13 @@ export class BrowserWindow
   static getAllWindows(): BrowserWindow[] {
     return windows;
   }
+  static getFocusedWindow(): BrowserWindow | null {
+    return windows.find(({ hasFocus }) => hasFocus) ?? null;
+  }
   loadURL(url: string): Promise<void> {
     this.webContents.url = url;
     this.emit('ready-to-show');
+    this.webContents.emit('did-finish-load');
     return Promise.resolve();
   }
   show(): void {
@@ -253,6 +300,58 @@ class FakeMenu {
   }
   setApplicationMenu(menu: Real.MenuItemConstructorOptions[]): void {
     this.current = menu;
+  }
+}
+
+/** The tray's icon, as long as it is shown. */
+export class Tray extends EventEmitter implements Pick<Real.Tray, 'setToolTip' | 'setContextMenu' | 'setImage' | 'destroy'> {
+  static readonly shown: Tray[] = [];
+  /** What the desktop answers to a new one; null: it shows it. */
+  static refusal: Error | null = null;
+  image: string;
+  toolTip = '';
+  menu: Real.MenuItemConstructorOptions[] = [];
+
+  constructor(image: string) {
+    super();
+    if (Tray.refusal !== null) throw Tray.refusal;
+    this.image = image;
+    Tray.shown.push(this);
+  }
+  setImage(image: unknown): void {
+    this.image = String(image);
+  }
+  setToolTip(toolTip: string): void {
+    this.toolTip = toolTip;
+  }
+  setContextMenu(menu: unknown): void {
+    this.menu = menu as Real.MenuItemConstructorOptions[];
+  }
+  destroy(): void {
+    Tray.shown.splice(Tray.shown.indexOf(this), 1);
+  }
+}
+
+/** An image is its path here. */
+export const nativeImage = { createFromPath: (path: string): string => path };
+
+/** A notification; `shown` holds those of this test, in order. */
+export class Notification extends EventEmitter implements Pick<Real.Notification, 'show' | 'title' | 'body'> {
+  static readonly shown: Notification[] = [];
+  static supported = true;
+  title: string;
+  body: string;
+
+  constructor({ title = '', body = '' }: Real.NotificationConstructorOptions = {}) {
+    super();
+    this.title = title;
+    this.body = body;
+  }
+  static isSupported(): boolean {
+    return Notification.supported;
+  }
+  show(): void {
+    Notification.shown.push(this);
   }
 }
 

@@ -35,7 +35,7 @@ describe('electron-builder.yml', () => {
   it('fits the packager’s schema', async () => {
     const config = await getConfig(root, 'electron-builder.yml', null);
     await validateConfiguration(config, logger);
-    expect(config).toMatchObject({ linux: { target: ['AppImage', 'deb'] }, win: { target: ['nsis'] } });
+    expect(config).toMatchObject({ linux: { target: ['AppImage', 'deb'] }, win: { target: ['nsis'] }, protocols: [{ schemes: ['switchyard'] }] });
   });
 
   it('would be refused with a misspelt key', async () => {
@@ -69,9 +69,10 @@ describe('a package for Linux, around a stub of the runtime', () => {
   it('holds the built hosts, the preload, the window, the icon and package.json, and nothing else', () => {
     const files = listPackage(archive, { isPack: false }).filter((file) => path.extname(file) !== '');
     for (const needed of ['main/desktop.mjs', 'main/preload.cjs', 'renderer/index.html']) expect(files).toContain(`/dist/${needed}`);
+    for (const state of ['calm', 'held', 'trouble']) expect(files).toContain(`/assets/tray/${state}@2x.png`);
     expect(files).toContain(`/${packageJson.main}`);
     const allowed =
-      /^\/(package\.json|assets\/icons\/256x256\.png|dist\/main\/(desktop\.mjs|preload\.cjs)(\.LEGAL\.txt)?|dist\/renderer\/(index\.html|assets\/[^/]+))$/;
+      /^\/(package\.json|assets\/icons\/256x256\.png|assets\/tray\/(calm|held|trouble)(@2x)?\.png|dist\/main\/(desktop\.mjs|preload\.cjs)(\.LEGAL\.txt)?|dist\/renderer\/(index\.html|assets\/[^/]+))$/;
     expect(files.filter((file) => !allowed.test(file))).toEqual([]);
     expect(files.some((file) => file.startsWith('/dist/renderer/assets/'))).toBe(true);
   });
@@ -84,6 +85,7 @@ describe('a package for Linux, around a stub of the runtime', () => {
     const entry = String(extractFile(archive, packageJson.main));
     expect(entry).toContain('preload.cjs');
     expect(entry).toContain('../../assets/icons/256x256.png');
+    expect(entry).toContain('../../assets/tray');
     expect(entry).toMatch(/from ["']electron["']/);
     expect(String(extractFile(archive, 'dist/main/preload.cjs'))).toMatch(/require\(["']electron["']\)/);
   });

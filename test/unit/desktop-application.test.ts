@@ -38,7 +38,7 @@ function added(name: (typeof watched)[number]): ((...args: unknown[]) => void)[]
 
 async function run(): Promise<void> {
   const { runDesktop } = await import('../../main/desktop/application.ts');
-  await runDesktop({ host, windowFolder: userData, preload: '/preload.cjs', icon: '/icon.png', log });
+  await runDesktop({ host, windowFolder: userData, preload: '/preload.cjs', icon: '/icon.png', trayPictures: '/tray', log });
 }
 const windows = (): InstanceType<Electron['BrowserWindow']>[] => electron.BrowserWindow.getAllWindows();
 const ended = (): Promise<void> => vi.waitFor(() => expect(electron.app.exitCode).not.toBeNull());
@@ -70,7 +70,7 @@ describe('starting', () => {
     await run();
     const window = windows()[0];
     if (window) window.minimized = true;
-    electron.app.emit('second-instance');
+    electron.app.emit('second-instance', {}, []);
     expect([window?.minimized, window?.focused, windows().length]).toEqual([false, 1, 1]);
   });
 

@@ -4,7 +4,16 @@ import { menuTemplate } from '../../main/desktop/menu.ts';
 import type { MenuParts } from '../../main/desktop/menu.ts';
 
 function parts(change: Partial<MenuParts> = {}): MenuParts {
-  return { platform: 'linux', packaged: true, theme: 'system', setTheme: vi.fn(), openOutside: vi.fn(), ...change };
+  return {
+    platform: 'linux',
+    packaged: true,
+    theme: 'system',
+    setTheme: vi.fn(),
+    openOutside: vi.fn(),
+    enabled: new Set(),
+    run: vi.fn(),
+    ...change,
+  };
 }
 
 /** Every item of the template, at any depth. */

@@ -8,7 +8,7 @@ import { openWindow, windowOptions } from '../../main/desktop/window.ts';
 import type { BrowserWindow as FakeWindow } from '../fakes/electron.ts';
 
 const screen = { x: 0, y: 0, width: 1920, height: 1040 };
-const state: WindowState = { version: 1, bounds: { x: 10, y: 20, width: 1200, height: 800 }, maximized: false, theme: 'system' };
+const state: WindowState = { version: 1, bounds: { x: 10, y: 20, width: 1200, height: 800 }, maximized: false, theme: 'system', zoom: 0 };
 
 let folder: string;
 beforeEach(() => {
@@ -38,7 +38,7 @@ describe('the main window', () => {
   it('loads our own address, shows itself when painted, and remembers its place once it rests', () => {
     vi.useFakeTimers();
     const remember = vi.fn();
-    const window = openWindow({ state, preload: '', icon: '', remember, mayClose: () => true }) as unknown as FakeWindow;
+    const window = openWindow({ state, navigate: null, preload: '', icon: '', remember, mayClose: () => true }) as unknown as FakeWindow;
     expect(window.webContents.url).toBe('app://switchyard/index.html');
     expect(window.shown).toBe(true);
 
@@ -48,7 +48,7 @@ describe('the main window', () => {
     vi.advanceTimersByTime(499);
     expect(remember).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1);
-    expect(remember.mock.calls).toEqual([[{ bounds: window.bounds, maximized: false }]]);
+    expect(remember.mock.calls).toEqual([[{ bounds: window.bounds, maximized: false, zoom: 0 }]]);
     window.close();
     expect(window.isDestroyed()).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
@@ -57,7 +57,7 @@ describe('the main window', () => {
   it('saves a move that had not rested when it closes, and stays if it may not go', () => {
     const remember = vi.fn();
     let allowed = false;
-    const window = openWindow({ state, preload: '', icon: '', remember, mayClose: () => allowed }) as unknown as FakeWindow;
+    const window = openWindow({ state, navigate: null, preload: '', icon: '', remember, mayClose: () => allowed }) as unknown as FakeWindow;
     window.emit('move');
     window.close();
     expect(remember).toHaveBeenCalledTimes(1);
@@ -65,6 +65,33 @@ describe('the main window', () => {
     allowed = true;
     window.close();
     expect(window.isDestroyed()).toBe(true);
+  });
+});
+
+describe('the zoom of the window', () => {
+  it('comes back, follows the wheel within limits, and is remembered', () => {
+    const remember = vi.fn();
+    const zoomed = { ...state, zoom: 5.8 };
+    const parts = { state: zoomed, navigate: null, preload: '', icon: '', remember, mayClose: () => true };
+    const window = openWindow(parts) as unknown as FakeWindow;
+    const contents = window.webContents;
+    expect(contents.zoom).toBe(5.8);
+    contents.emit('zoom-changed', {}, 'in');
+    expect(contents.zoom).toBe(6);
+    contents.emit('zoom-changed', {}, 'out');
+    expect(contents.zoom).toBe(5.5);
+    // The page was loaded again: it is not thrown back to where it began.
+    contents.emit('did-finish-load');
+    expect(contents.zoom).toBe(5.5);
+    window.close();
+    expect(remember.mock.lastCall).toEqual([{ bounds: window.bounds, maximized: false, zoom: 5.5 }]);
+  });
+
+  it('is the usual one where an older version kept none', () => {
+    const file = path.join(folder, 'window.json');
+    const { zoom: _none, ...older } = state;
+    writeFileSync(file, JSON.stringify({ ...older, theme: 'light' }));
+    expect(readWindowState(file, [screen])).toEqual({ ...state, theme: 'light' });
   });
 });
 
@@ -90,6 +117,7 @@ describe('the place of the window', () => {
       bounds: { x: 280, y: 90, width: 1360, height: 860 },
       maximized: false,
       theme: 'system',
+      zoom: 0,
     });
     if (content !== null) expect(readFileSync(file, 'utf8')).toBe(content);
   });
