@@ -168,7 +168,7 @@ export class ResponseProcessor {
           return true;
         }
         this.#link.ready(chunk[at + HEADER_BYTES] ?? 0);
-        if (names !== null) names.ready();
+        if (names !== null) names.ready(this.#link.status);
         return false;
       case Server.ParseComplete: {
         const isOwn = expected.parsed();

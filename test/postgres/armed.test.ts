@@ -1,9 +1,13 @@
-/** A move that waits for its session's next safe point is woken by it, whatever else was done with the session in the meantime. */
+/**
+ * A move that waits for its session's next safe point is woken by it, whatever else was done with the session in the meantime; and what the
+ * session does while it waits ties it to nothing.
+ */
 import { describe, expect, it } from 'vitest';
-import type { TransferRow } from '../../core/contract/index.ts';
+import type { TransferMode, TransferRow } from '../../core/contract/index.ts';
 import { useCluster } from '../support/cluster.ts';
-import { sessionId } from '../support/migration.ts';
+import { sessionId, transfer } from '../support/migration.ts';
 import { cancel, driver, one, pooledYard, query, raw, soon } from '../support/pooled.ts';
+import { bind, execute, parse, rows, sync } from '../support/wire-client.ts';
 import type { Yard } from '../support/yard.ts';
 
 const cluster = useCluster({ name: 'a' });
@@ -14,9 +18,9 @@ const yardWith = (size: number): Promise<Yard> => pooledYard({ 'ep-a': cluster()
 const WITHIN_MS = 15_000;
 
 /** Begins the move of a session that is not at a safe point; resolves once it waits for one. `settled`: its last row. */
-async function arm(yard: Yard, application: string): Promise<{ id: number; settled: () => Promise<TransferRow> }> {
+async function arm(yard: Yard, application: string, mode?: TransferMode): Promise<{ id: number; settled: () => Promise<TransferRow> }> {
   const id = await sessionId(yard, application);
-  const { operationId } = await yard.switchyard.handlers.migrate({ sessionIds: [id], to: 'ep-b', withinMs: WITHIN_MS });
+  const { operationId } = await yard.switchyard.handlers.migrate({ sessionIds: [id], to: 'ep-b', withinMs: WITHIN_MS, mode });
   const row = async (): Promise<TransferRow | undefined> =>
     (await yard.snapshot()).transfers.find((each) => each.operationId === operationId);
   await expect.poll(async () => (await row())?.phase, soon).toBe('armed');
@@ -64,5 +68,28 @@ describe('an armed move is woken', () => {
     await client.until('Z');
     expect(await settled()).toMatchObject({ outcome: 'success', reason: null });
     await holder.query('commit');
+  });
+});
+
+describe('a statement that was prepared before the proxy could look at the settings', () => {
+  it('ties its session to no server connection', async () => {
+    const yard = await yardWith(3);
+    const { client } = await raw(yard, { application_name: 'setter' });
+    await client.query('begin');
+    const { settled } = await arm(yard, 'setter', 'preconnect');
+    // The answer to the first is a safe point, and there the move holds what comes behind it: the statement passes as soon as it is over.
+    client.write(query("set datestyle = 'ISO, DMY'; commit"), parse('day', `select '01/02/2024'::date`), sync);
+    await client.until('Z');
+    await client.until('Z');
+    const first = await settled();
+    const day = async (): Promise<unknown> => {
+      client.write(bind('', 'day'), execute(''), sync);
+      return rows(await client.until('Z'));
+    };
+    expect(await day()).toEqual([['2024-02-01']]);
+    expect(await transfer(yard, 'setter', first.outcome === 'success' ? 'ep-a' : 'ep-b')).toMatchObject({ outcome: 'success' });
+    await client.query("set datestyle = 'ISO, MDY'");
+    expect(await day()).toEqual([['2024-02-01']]);
+    expect((await yard.sessions()).flatMap(({ pins }) => pins)).toEqual([]);
   });
 });

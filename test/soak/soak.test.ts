@@ -2,7 +2,9 @@
  * Many clients of many kinds, moved to and fro between two servers while they work: no answer is wrong, missing, doubled or in the wrong
  * place, nobody sees an error, and nothing grows. `MOVES` and `SEED` of the environment: how often, and which.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Cluster } from '../../main/demo/cluster.ts';
 import { expectNothingLeft } from '../fuzz/support/aftermath.ts';
 import { HeapWatch } from '../fuzz/support/heap-watch.ts';
 import { Random } from '../fuzz/support/random.ts';
@@ -12,11 +14,15 @@ import { makeCrowd } from './support/crowd.ts';
 import { Mover, type Endpoints } from './support/mover.ts';
 import { Settled } from './support/settled.ts';
 import type { SoakClient } from './support/soak-client.ts';
+import { Standstill } from './support/standstill.ts';
+import { testimony } from './support/witness.ts';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 0xffffffff)) >>> 0;
 const moves = Number(process.env['MOVES'] ?? 10_000);
 const DRAINS = 20;
 const LANES = 16;
+/** How long clients may take to stop, once the soak has failed, in milliseconds. */
+const STOP_MS = 20_000;
 /** 64 sessions: pgbench has these in each of its three protocols. */
 const size = { nodePostgres: 20, postgresJs: 12, wire: 12, psql: 8, pgbench: 4 };
 const endpoints: Endpoints = { session: ['ep-a', 'ep-b'], transaction: ['pool-a', 'pool-b'] };
@@ -56,23 +62,38 @@ test('no client notices that it is moved', async () => {
   const random = new Random(seed);
   const clients = makeCrowd(yard, endpoints, size, random);
   const settled = new Settled(yard);
+  const clusters = [a(), b()];
   const sessions = clients.length + 3 * (size.pgbench - 1);
   const stop = new AbortController();
   const heap = new HeapWatch();
   const began = performance.now();
   const runs = clients.map((client) => watched(client, stop));
   for (const run of runs) run.catch(() => undefined);
-  const mover = new Mover({ yard, settled, endpoints, random, lanes: LANES });
+  const mover = new Mover({ yard, settled, endpoints, random, lanes: LANES, clusters });
   const sockets: number[] = [];
-  for (let drain = 1; drain <= DRAINS && !stop.signal.aborted; drain++) {
-    await mover.until(Math.round((moves * drain) / DRAINS), stop.signal);
-    const isFirst = drain % 2 === 1;
-    if (!stop.signal.aborted) await mover.drain(`127.0.0.1:${(isFirst ? a() : b()).port}`, isFirst ? 'ep-b' : 'ep-a');
-    heap.sample(drain);
-    sockets.push(openSockets());
+  const moving = async (): Promise<void> => {
+    for (let drain = 1; drain <= DRAINS && !stop.signal.aborted; drain++) {
+      await mover.until(Math.round((moves * drain) / DRAINS), stop.signal);
+      const isFirst = drain % 2 === 1;
+      if (!stop.signal.aborted) await mover.drain(`127.0.0.1:${(isFirst ? a() : b()).port}`, isFirst ? 'ep-b' : 'ep-a');
+      heap.sample(drain);
+      sockets.push(openSockets());
+    }
+  };
+  const { still, close } = watchStill(clusters);
+  let results: PromiseSettledResult<number>[];
+  try {
+    await Promise.race([moving(), still]);
+    stop.abort();
+    results = await Promise.race([Promise.allSettled(runs), still]);
+  } catch (error) {
+    // What the clients meet once the yard is gone would be told in the place of this.
+    process.stdout.write(`soak: ${String(error)}\nsoak: ${settled.summary()}\n`);
+    await stopped(runs, stop);
+    throw error;
+  } finally {
+    close();
   }
-  stop.abort();
-  const results = await Promise.allSettled(runs);
   const seconds = (performance.now() - began) / 1_000;
   const answers = results.reduce((sum, result) => sum + (result.status === 'fulfilled' ? result.value : 0), 0);
   process.stdout.write(
@@ -91,8 +112,27 @@ test('no client notices that it is moved', async () => {
   expect(counters).toMatchObject(settled.outcomes);
   expect(settled.outcomes.success).toBeGreaterThanOrEqual(moves);
   heap.assertFlat();
-  await expectNothingLeft(yard, [a(), b()]);
+  await expectNothingLeft(yard, clusters);
 });
+
+/** Rejects when a session stands still. */
+function watchStill(clusters: readonly Cluster[]): { still: Promise<never>; close: () => void } {
+  let found = (_error: Error): void => {};
+  const still = new Promise<never>((_, reject) => (found = reject));
+  still.catch(() => undefined);
+  const standstill = new Standstill(yard, (rows, snapshot) => {
+    void testimony(rows, snapshot, clusters).then((words) => found(new Error(`${rows.length} sessions stand still:\n${words}`)));
+  });
+  return { still, close: () => standstill.close() };
+}
+
+/** Ends the clients of a soak that has failed, as far as they come to an end. */
+async function stopped(runs: readonly Promise<number>[], stop: AbortController): Promise<void> {
+  stop.abort();
+  const late = sleep(STOP_MS, 'late', { ref: false });
+  const ends = await Promise.race([Promise.allSettled(runs), late]);
+  if (ends === 'late') process.stdout.write(`soak: not all clients came to an end within ${STOP_MS} ms\n`);
+}
 
 /** The first failure ends the soak: what comes after it says little. */
 async function watched(client: SoakClient, stop: AbortController): Promise<number> {
@@ -100,6 +140,7 @@ async function watched(client: SoakClient, stop: AbortController): Promise<numbe
     return await client.run(stop.signal);
   } catch (error) {
     stop.abort();
+    process.stdout.write(`soak: ${client.name} failed: ${String(error)}\n`);
     throw new Error(`${client.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }

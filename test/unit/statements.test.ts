@@ -259,6 +259,40 @@ describe('statements that cannot follow their session', () => {
     expect(bench.names.privateCount).toBe(0);
   });
 
+  it('are no longer those parsed after the change, once it is known what it has led to', () => {
+    const bench = new Bench();
+    bench.say(message('Q', cstring('set search_path = other')));
+    bench.names.uncertain();
+    bench.say(parse('behind', 'select 1'), sync);
+    bench.answer('CZ1Z');
+    expect(bench.names.privateCount, 'it may have been parsed before the change').toBe(1);
+    bench.say(parse('after', 'select 2'), sync, parse('again', 'select 3'), sync);
+    bench.answer('1Z1Z');
+    expect(bench.names.privateCount).toBe(3);
+    bench.names.settled({ key: 'other', settings: new Map([['search_path', 'other']]) });
+    expect(bench.names.privateCount).toBe(1);
+    expect(bench.names.prepared().map(({ name, statement }) => [name, statement.under?.key])).toEqual([
+      ['behind', undefined],
+      ['after', 'other'],
+      ['again', 'other'],
+    ]);
+    bench.sent();
+    bench.say(bind('', 'after'), sync);
+    expect(bench.sent(), 'under the name that others know it by').toBe('P_swy_4 B_swy_4 S');
+  });
+
+  it('stay so when the settings have changed once more before they were known', () => {
+    const bench = new Bench();
+    bench.names.uncertain();
+    bench.say(message('Q', cstring('set search_path = one')));
+    bench.answer('CZ');
+    bench.say(parse('a', 'select 1'), sync);
+    bench.answer('1Z');
+    bench.names.uncertain();
+    bench.names.settled({ key: 'two', settings: new Map([['search_path', 'two']]) });
+    expect(bench.names.privateCount).toBe(1);
+  });
+
   it('are those too large to be kept, which are not waited for as a whole', () => {
     const bench = new Bench();
     const large = message('P', cstring('large'), Buffer.alloc(3 * 1024 * 1024, 0x20), cstring(''), int16(0));

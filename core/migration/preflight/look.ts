@@ -23,7 +23,8 @@ export async function lookInto(
 ): Promise<LookedInto> {
   const { forwarder } = session;
   const { server } = forwarder;
-  if (server === null || session.transfer !== null || forwarder.link.suspended || server.parameters.has('crdb_version')) return NOTHING;
+  // The servers were asked meanwhile: the session may have gone on.
+  if (server === null || session.transfer !== null || !forwarder.isSafe || server.parameters.has('crdb_version')) return NOTHING;
   forwarder.suspend({ onDeparture: () => {}, onServerLost: () => {} });
   const source: Source = {
     server,

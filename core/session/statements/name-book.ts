@@ -48,10 +48,22 @@ export class NameBook {
     if (statement.isPrivate) this.privateCount++;
   }
 
+  /** The name stands for another statement from here on, in the same place; takes over the caller's reference. */
+  replace(name: string, statement: Statement): void {
+    const own = this.get(name);
+    if (own === undefined) return;
+    this.#leave(own);
+    this.set(own.name, statement);
+  }
+
   delete(name: string): void {
     const own = this.get(name);
     if (own === undefined) return;
     this.#names.delete(keyOf(name));
+    this.#leave(own);
+  }
+
+  #leave(own: Name): void {
     // With other names left, the next one is to be known as an alias.
     if (!own.isAlias) this.#first.delete(own.statement);
     if (own.statement.isPrivate) this.privateCount--;

@@ -3,7 +3,7 @@
  * boundary. What is sent counts at once for what is sent behind it; what the server skips is undone.
  */
 import type { ServerConnection } from '../../backend/server-connection.ts';
-import { Client } from '../../wire/codes.ts';
+import { Client, Status } from '../../wire/codes.ts';
 import { close } from '../../wire/messages.ts';
 import { Expected, type ExpectedAnswers } from '../expected-answers.ts';
 import type { SessionJournal } from '../journal.ts';
@@ -51,6 +51,10 @@ export class StatementNames {
   /** There may be names whose statements were parsed under other settings than the present ones. */
   #hasStrangers = false;
   #isUncertain = false;
+  /** What made it so is done, outside of any transaction: it is one certain setting that is not known yet. */
+  #isChangeOver = false;
+  /** Parsed since then. */
+  readonly #unsettled = new Set<Statement>();
   readonly #book: NameBook;
   readonly #onItsWay = new OnItsWay();
   readonly #own: OwnMessages;
@@ -95,14 +99,18 @@ export class StatementNames {
   /** The settings that a Parse depends on are known for sure. */
   settled(under: ParseContext): void {
     this.#isUncertain = false;
-    if (under.key === this.#under.key) return;
-    this.#under = under;
-    this.#hasStrangers = this.#book.size > 0;
+    if (under.key !== this.#under.key) {
+      this.#under = under;
+      this.#hasStrangers = this.#book.size > 0;
+    }
+    if (this.#unsettled.size > 0) this.#settle();
   }
 
-  /** These settings may be others by now: what is parsed from here on is this session's alone. */
+  /** These settings may be others by now: what is parsed from here on is this session's alone, at least until they are known. */
   uncertain(): void {
     this.#isUncertain = true;
+    this.#isChangeOver = false;
+    this.#unsettled.clear();
   }
 
   /** How many statements the session has prepared. */
@@ -143,6 +151,7 @@ export class StatementNames {
 
   /** The session is over, or its statements have gone elsewhere. What was on its way may or may not have arrived. */
   release(): void {
+    this.#unsettled.clear();
     for (const statement of this.#onItsWay.statements.keys()) this.#here?.doubt(statement);
     for (const pending of this.#onItsWay.takeBefore(Infinity)) this.#undo(pending);
     this.#book.clear();
@@ -174,6 +183,7 @@ export class StatementNames {
       this.#shared.release(statement);
       return null;
     }
+    if (isAlone && this.#isChangeOver) this.#unsettled.add(statement);
     this.#own.free(this.#here, statement);
     this.#onItsWay.add({ kind: 'parse', number: this.#expected.next, name, statement, generation: statement.generation });
     if (body === null) this.#watch.uncarried('a prepared statement is too large to be carried');
@@ -245,9 +255,10 @@ export class StatementNames {
     for (const pending of this.#onItsWay.takeBefore(done)) this.#commit(pending);
   }
 
-  /** ReadyForQuery came. */
-  ready(): void {
+  /** ReadyForQuery came, with this transaction status. */
+  ready(status: number): void {
     this.#retry = null;
+    if (this.#isUncertain && status === Status.Idle && this.#expected.outstanding === 0) this.#isChangeOver = true;
     if (this.#onItsWay.length > 0) this.#pass(this.#expected.done);
   }
 
@@ -290,6 +301,7 @@ export class StatementNames {
 
   /** DISCARD ALL or DEALLOCATE ALL was done. */
   forgotten(): void {
+    this.#unsettled.clear();
     this.#book.clear();
     this.#here?.clear();
   }
@@ -297,6 +309,14 @@ export class StatementNames {
   /** The unnamed statement that just passed is too large to be kept. */
   unnamedTooLarge(): void {
     this.#watch.uncarried('its unnamed statement is too large to be carried');
+  }
+
+  /** Now it is known what these were parsed under: they are like all others. */
+  #settle(): void {
+    for (const { name, statement } of this.#book.values())
+      if (statement.body !== null && this.#unsettled.has(statement))
+        this.#book.replace(name, this.#shared.take(statement.body, this.#under));
+    this.#unsettled.clear();
   }
 
   // ---- what becomes of what was sent ----

@@ -1,8 +1,10 @@
 /** Moves sessions without end, a few lanes side by side: any of them, in any mode that suits, to the other server. */
 import type { SessionRow, TransferMode } from '../../../core/contract/index.ts';
+import type { Cluster } from '../../../main/demo/cluster.ts';
 import type { Random } from '../../fuzz/support/random.ts';
 import type { Yard } from '../../support/yard.ts';
 import type { Settled } from './settled.ts';
+import { testimony } from './witness.ts';
 
 /** Endpoint of each server, by the pool mode of its sessions. */
 export type Endpoints = Readonly<Record<'session' | 'transaction', readonly [a: string, b: string]>>;
@@ -20,6 +22,8 @@ export interface MoverParts {
   readonly endpoints: Endpoints;
   readonly random: Random;
   readonly lanes: number;
+  /** Asked what they do for a session that does not move. */
+  readonly clusters: readonly Cluster[];
 }
 
 /** See the head of this file. */
@@ -42,19 +46,22 @@ export class Mover {
 
   /** Drains a server into an endpoint of the other one, and lets new clients come again. Rejects if a session stayed. */
   async drain(backend: string, to: string): Promise<void> {
-    const { yard, settled } = this.#parts;
+    const { yard, settled, clusters } = this.#parts;
     const { handlers } = yard.switchyard;
     const { operationId } = await handlers['backend.drain']({ backend, to, withinMs: WITHIN_MS });
     const operation = await settled.operation(operationId);
-    const left = (await yard.sessions()).filter((row) => row.backend === backend && row.state !== 'closing' && row.state !== 'connecting');
+    const snapshot = await yard.snapshot();
+    const left = snapshot.sessions.filter((row) => row.backend === backend && row.state !== 'closing');
+    const ofDrain = { ...snapshot, transfers: snapshot.transfers.filter((row) => row.operationId === operationId) };
+    const witnesses = left.length > 0 ? await testimony(left, ofDrain, clusters) : '';
     await handlers['backend.undrain']({ backend });
     if (left.length > 0 || operation.fatal > 0)
-      throw new Error(`the drain left ${left.map((row) => `${row.application} (${row.state})`).join(', ')}: ${JSON.stringify(operation)}`);
+      throw new Error(`a drain of ${backend} left ${left.length} sessions: ${JSON.stringify(operation)}\n${witnesses}`);
   }
 
   async #move(): Promise<void> {
     const { yard, settled, endpoints, random } = this.#parts;
-    const free = (await yard.sessions()).filter((row) => !this.#moving.has(row.id) && row.transfer === null && row.state !== 'connecting');
+    const free = (await yard.sessions()).filter((row) => !this.#moving.has(row.id) && row.transfer === null);
     if (free.length === 0) {
       await new Promise((resolve) => setTimeout(resolve, 10));
       return;
