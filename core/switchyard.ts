@@ -45,9 +45,13 @@ import { Migrations } from './facade/migrations.ts';
 import { settledEntry } from './facade/settled-entry.ts';
 import { StatsBook } from './facade/stats-book.ts';
 import { timelineCalls, Timelines } from './facade/timelines.ts';
+import { captureCalls, noteCapture } from './facade/capture-calls.ts';
+import { SessionDetails } from './facade/session-detail.ts';
+import type { FindClientProcess } from './facade/session-detail-process.ts';
 import { EventLoopMonitor } from './metrics/event-loop.ts';
 import { EventLog } from './metrics/log.ts';
 import { Resurrection } from './session/resurrection/resurrection.ts';
+import { StatementCapture } from './session/statement-capture.ts';
 import { SharedStatements } from './session/statements/shared.ts';
 import { ServerStates } from './session/server-states.ts';
 import { Preflight } from './migration/preflight/preflight.ts';
@@ -88,6 +92,8 @@ export interface SwitchyardOptions {
   readonly onRemapped?: () => void;
   /** Ends the program, as the console's SHUTDOWN asks for it. Left out: the console cannot. */
   readonly onShutdown?: () => void;
+  /** Looks behind clients' connections for their programs. Left out: nobody does. */
+  readonly findClientProcess?: FindClientProcess;
   /** Puts to work what is the host's of the settings; answers what could not be, in words. `note` makes an event of what came of it. */
   readonly onSettings?: (settings: Settings, note: (code: string, message: string) => void) => Promise<string[]>;
 }
@@ -121,6 +127,8 @@ export class Switchyard {
   readonly #states: ServerStates;
   readonly #statements = new SharedStatements();
   readonly #resurrection: Resurrection;
+  readonly #capture: StatementCapture;
+  readonly #details: SessionDetails;
   readonly #proxy: Proxy;
   readonly #settings: ServedSettings;
   readonly #preflight: Preflight;
@@ -230,13 +238,29 @@ export class Switchyard {
       },
       report: (level, code, message, sessionId) => this.#log.add(level, code, message, sessionId ?? null),
       closed: (endpoint) => this.#closed.refusal(endpoint),
+      onSession: (session) => this.#capture.joined(session),
       onEnded: (session, end) => {
+        this.#details.ended(session.id);
         this.#stats.book(session);
         this.#timelines.noteEnd(session, end.message);
         this.#migrations.planner.ended(session);
         const spec = this.#map.get(session.place.endpoint);
         if (end.kind === 'server_lost' && spec !== undefined) void this.#status.check(spec);
       },
+    });
+    this.#capture = new StatementCapture({
+      sessions: () => this.#proxy.sessions,
+      onChange: (why) => {
+        this.#details.forgetTexts();
+        noteCapture(this.#log, this.#capture, why);
+        this.#pending.noteHost();
+      },
+    });
+    this.#details = new SessionDetails({
+      sessions: () => this.#proxy.sessions,
+      pools: () => this.#pools.rows(),
+      capture: this.#capture,
+      findClientProcess: options.findClientProcess ?? null,
     });
     this.#preflight = new Preflight(this.#map, {
       allowOlderServer: options.allowOlderServer ?? false,
@@ -319,6 +343,7 @@ export class Switchyard {
     this.#feed.stop();
     this.#eventLoop.stop();
     this.#restarts.stop();
+    this.#capture.close();
     this.#migrations.stop();
     await this.#proxy.stop();
     this.#pools.close();
@@ -424,6 +449,8 @@ export class Switchyard {
         requireEndpoint: (id) => this.#map.require(id),
       }),
       ...historyCalls(this.#history, this.#log),
+      ...captureCalls(this.#capture, this.#proxy.sessions),
+      ...this.#details.calls,
       ...timelineCalls(this.#timelines, this.#options.version),
       'clients.admit': ({ admit }) => {
         if (this.#closed.admitting === admit) return {};
@@ -524,6 +551,7 @@ export class Switchyard {
       unknownEndpoint: this.#settings.current.unknownEndpoint,
       demo: this.#demo,
       ...this.#kept,
+      capture: this.#capture.state,
       connectLines: connectLines(this.#address, this.#map.list(), {
         clients: this.#clientTls.mode,
         authorityFile: this.#settings.view().authorityFile,

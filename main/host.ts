@@ -9,6 +9,7 @@ import type { CommandLine } from './cli/args.ts';
 import { discover } from './discovery/discover.ts';
 import { DraftPasswords } from './endpoint-import/draft-passwords.ts';
 import { importDrafts } from './endpoint-import/drafts.ts';
+import { findClientProcess } from './client-process/find.ts';
 import { DemoControl } from './demo/demo-control.ts';
 import { sweepLeftovers } from './demo/run-folder.ts';
 import { openLoginSecret } from './login-secret.ts';
@@ -82,6 +83,7 @@ export function createHost(options: HostOptions): Host {
     settingsFile: options.settings.file,
     makeLocalAuthority: () => makeLocalAuthority(path.join(options.folder, 'tls')),
     passwordFile: options.passwordFile ?? null,
+    findClientProcess,
     ...(keptBeside === null ? {} : { mockSecret: () => openLoginSecret(keptBeside, log) }),
     allowOlderServer: options.allowOlderServer,
     ...(options.poolSize === null ? {} : { poolSize: options.poolSize }),

@@ -3,6 +3,8 @@
  * from it; a host must have a handler for every name (`Handlers`), and a message that does not fit is refused by `dispatch`.
  */
 import * as z from 'zod';
+import { CAPTURE_LIMIT_SECONDS, capturePage, captureState } from './capture.ts';
+import { sessionDetail } from './detail.ts';
 import { HISTORY_SECONDS, LOG_KEPT, history } from './history.ts';
 import { blockerRow, endpointId, logEntry, poolMode, poolProfile, snapshot, transferMode, verdict } from './model.ts';
 import { changeEffect, draftPassword, endpointChange, endpointDraft, foundServer, importProblem, importSource } from './endpoint-edits.ts';
@@ -178,6 +180,29 @@ export const calls = {
   },
   /** Lets new clients in, or refuses all of them (57P03) until it is asked again; those that are in stay in. */
   'clients.admit': { request: z.strictObject({ admit: z.boolean() }), reply: nothing },
+
+  /**
+   * Everything about one session. A session that is at rest may be asked, on its own server connection, what it has set and prepared; its
+   * client's input waits for these few milliseconds. One that is busy, or is being moved, is never asked. Refused (`unknown_session`).
+   */
+  'session.detail': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: sessionDetail },
+  /**
+   * Captures the statements of some sessions, or of all (`null`), for a time; takes the place of the capture under way. Refused
+   * (`unknown_session`) if none of them lives.
+   */
+  'capture.start': {
+    request: z.strictObject({ sessionIds: sessionIds.nullable(), seconds: z.number().int().min(1).max(CAPTURE_LIMIT_SECONDS) }),
+    reply: captureState,
+  },
+  /** Ends the capture. What it has is kept for ten minutes more. */
+  'capture.stop': { request: nothing, reply: nothing },
+  /** Forgets what was captured; a capture under way goes on. */
+  'capture.clear': { request: nothing, reply: nothing },
+  /** What was captured behind `after` (left out: from the oldest), of one session or of all; at most 500 at a time. */
+  'capture.read': {
+    request: z.strictObject({ after: z.number().int().min(-1).default(-1), sessionId: z.number().int().positive().optional() }),
+    reply: capturePage,
+  },
 
   /** Ends a session with FATAL 57P01. */
   'session.close': { request: z.strictObject({ sessionId: z.number().int().positive() }), reply: nothing },

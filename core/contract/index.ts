@@ -3,6 +3,8 @@ export * from './endpoint-edits.ts';
 export * from './settings.ts';
 export * from './timeline.ts';
 export * from './history.ts';
+export * from './capture.ts';
+export * from './detail.ts';
 export * from './calls.ts';
 export * from './events.ts';
 export * from './shell.ts';

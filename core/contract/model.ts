@@ -4,6 +4,7 @@
  * (`Ms`), sizes are bytes. Words are those of DESIGN.md section 2.
  */
 import * as z from 'zod';
+import { captureState } from './capture.ts';
 
 const count = z.number().int().nonnegative();
 const at = z.number();
@@ -459,6 +460,8 @@ export const hostInfo = z.object({
   endpointsKept: z.object({ file: z.string().nullable(), problem: z.string().nullable() }),
   /** Ready to paste, e.g. `psql "host=127.0.0.1 …"`. */
   connectLines: z.array(z.object({ endpoint: endpointId, label: z.string(), text: z.string() })),
+  /** The capture of statements under way; null: none is. */
+  capture: captureState.nullable(),
 });
 export type HostInfo = z.infer<typeof hostInfo>;
 

@@ -58,6 +58,8 @@ export interface ProxyOptions {
   /** Why new clients of an endpoint are refused at the moment; null: they are not. */
   closed(endpoint: string): { readonly message: string; readonly hint?: string } | null;
   report(level: 'info' | 'warn' | 'error', code: string, message: string, sessionId?: number): void;
+  /** A session has come; nothing of its client's has passed yet. */
+  onSession(session: Session): void;
   /** A session is about to be forgotten. */
   onEnded(session: Session, end: ForwarderEnd): void;
 }
@@ -265,7 +267,8 @@ export class Proxy {
   async #attach(incoming: Incoming, client: Authenticated, place: Place, waiting: LoginInProgress): Promise<void> {
     const { socket } = incoming;
     const { user, rest, credential } = client;
-    const routed = redirected(route(incoming, this.#options.map, this.#options.settings().unknownEndpoint), this.#options.redirects);
+    const asked = route(incoming, this.#options.map, this.#options.settings().unknownEndpoint);
+    const routed = redirected(asked, this.#options.redirects);
     const closed = this.#options.closed(routed.spec.id);
     if (closed !== null) throw new ClientRefusal('57P03', closed.message, closed.hint);
     place.assign(routed.spec.id, user);
@@ -279,6 +282,8 @@ export class Proxy {
       startupKey: startupKey(routed.startup),
       requestedEndpoint: routed.requestedEndpoint,
       routedBy: routed.routedBy,
+      cameTo: routed.spec.id,
+      redirectedFrom: routed === asked ? null : asked.spec.id,
       clientAddress: socket.remoteAddress ?? '',
       tls: socket instanceof TLSSocket ? socket.getProtocol() : null,
       clientPort: socket.remotePort ?? 0,
@@ -300,10 +305,11 @@ export class Proxy {
       },
     });
     this.sessions.set(session.id, session);
+    this.#options.onSession(session);
     this.tally.routedBy(routed.routedBy);
     if (rest.length > 0) session.forwarder.request.push(rest);
     socket.resume();
-    const asked = Date.now();
+    const askedAt = Date.now();
     // Made anew each time: the session's callbacks would keep it for as long as the session lives.
     const hello = (): Buffer[] => [authenticationOk, backendKeyData(key.pid, key.secret)];
     let isTold = false;
@@ -323,7 +329,7 @@ export class Proxy {
         return;
       }
       const server = await session.lease.first(waiting.signal);
-      session.waitMs += Date.now() - asked;
+      session.waitMs += Date.now() - askedAt;
       if (session.forwarder.isEnded) {
         session.lease.ended({ server, fit: true, inTransaction: false });
         return;

@@ -6,6 +6,7 @@
 import { Status } from '../wire/codes.ts';
 import { ExpectedAnswers } from './expected-answers.ts';
 import type { StatementNames } from './statements/names.ts';
+import type { StatementTap } from './statement-tap.ts';
 
 /** Shared state of one session's two directions. Times are milliseconds since the epoch. */
 export class Link {
@@ -16,6 +17,8 @@ export class Link {
   names: StatementNames | null = null;
   /** Transaction status byte of the last ReadyForQuery. */
   status: number = Status.Idle;
+  /** Hears the session's statements; null: nobody asked for them. */
+  capture: StatementTap | null = null;
   /** While true nothing of the client's is forwarded. */
   suspended = false;
   /** A transfer waits for the next safe point: input is held behind every request until its answer is in. */
@@ -54,6 +57,7 @@ export class Link {
   /** ReadyForQuery came in. */
   ready(status: number): void {
     this.expected.ready();
+    if (this.capture !== null) this.capture.ready();
     this.streaming = false;
     this.status = status;
     const done = this.expected.outstanding === 0;

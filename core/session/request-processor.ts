@@ -373,6 +373,8 @@ export class RequestProcessor {
       if (type === Client.Bind) this.#link.binds++;
       return;
     }
+    const { capture } = this.#link;
+    if (capture !== null) capture.noted(type, bytes, start, end, complete);
     switch (type) {
       case Client.Query:
         this.#journal.query(bytes, start + HEADER_BYTES, complete ? end - 1 : end, complete);
@@ -395,9 +397,10 @@ export class RequestProcessor {
     if (this.#link.expected.takeUnnamedSkipped()) this.#journal.unnamedUncertain = true;
   }
 
-  /** The journal looks into messages of this type. */
+  /** Somebody looks into messages of this type. */
   #isNoted(type: number): boolean {
-    return type === Client.Query || type === Client.Parse || type === Client.Close || (type === Client.Bind && this.#journal.watchesBinds);
+    if (type === Client.Bind) return this.#journal.watchesBinds || this.#link.capture !== null;
+    return type === Client.Query || type === Client.Parse || type === Client.Close;
   }
 
   #beginBody(type: number, length: number, chunk: Buffer, at: number): void {

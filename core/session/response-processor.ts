@@ -225,6 +225,9 @@ export class ResponseProcessor {
         if (expected.takeUnnamedSkipped() && names === null) this.#journal.unnamedUncertain = true;
         this.saidFatal = saysFatal(chunk.subarray(at + HEADER_BYTES, Math.min(next, end)));
         if (names !== null) this.#instead = names.failed(chunk.subarray(at, Math.min(next, end)));
+        // One that is sent again has not failed.
+        if (this.#link.capture !== null && this.#instead?.length !== 0)
+          this.#link.capture.failed(chunk.subarray(at + HEADER_BYTES, Math.min(next, end)));
         return this.#instead !== null && next <= end;
       default:
         return false;

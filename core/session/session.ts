@@ -28,6 +28,9 @@ export interface SessionIdentity {
   /** The endpoint id the client named; null when it named none. */
   readonly requestedEndpoint: string | null;
   readonly routedBy: SessionRow['routedBy'];
+  /** The endpoint it was given at first; and the one in whose place, while that one's backend was being drained; null: it was its own. */
+  readonly cameTo: string;
+  readonly redirectedFrom: string | null;
   readonly clientAddress: string;
   /** For example `TLSv1.3`; null: plain text. */
   readonly tls: string | null;
@@ -118,6 +121,12 @@ export class Session {
 
   get server(): ServerConnection | null {
     return this.forwarder.server;
+  }
+
+  /** The proxy's end of the client's connection; null: it is closed. */
+  get own(): { readonly address: string; readonly port: number } | null {
+    const { localAddress, localPort } = this.#socket;
+    return localAddress === undefined || localPort === undefined ? null : { address: localAddress, port: localPort };
   }
 
   /** Sends bytes of the proxy's own to the client; only before `forwarder.start`. */

@@ -17,14 +17,18 @@ const settingHosts = new Set(['set', 'alter', 'create']);
  */
 export function digest(bytes: Buffer, start: number, end: number): string {
   const isWhole = end - start <= READ_LIMIT;
-  const sql = bytes.toString('utf8', start, isWhole ? end : start + READ_LIMIT);
+  return withoutConstants(bytes.toString('utf8', start, isWhole ? end : start + READ_LIMIT), isWhole, DIGEST_LIMIT);
+}
+
+/** As `digest`, of a text of which perhaps only the beginning is at hand, cut to `limit` characters. */
+export function withoutConstants(sql: string, isWhole: boolean, limit: number): string {
   let text = '';
   let previous: Token | null = null;
   let lead = '';
   let sets = false;
   let inValue = false;
   for (let token = nextToken(sql, 0); token !== null; token = nextToken(sql, token.end)) {
-    if (isUnsure(sql, token, previous)) return shortened(text);
+    if (isUnsure(sql, token, previous)) return shortened(text, limit);
     const written = sql.slice(token.start, token.end);
     const word: string = token.kind === 'word' ? identifierValue(sql, token) : '';
     const gap: string = previous !== null && token.start > previous.end ? ' ' : '';
@@ -37,7 +41,7 @@ export function digest(bytes: Buffer, start: number, end: number): string {
     if (inValue) continue;
     if (lead === '') lead = word;
     text += gap + (token.kind === 'string' || token.kind === 'number' ? '?' : written);
-    if (text.length > DIGEST_LIMIT) return shortened(text);
+    if (text.length > limit) return shortened(text, limit);
     if (word === 'set' && settingHosts.has(lead)) sets = true;
     else if (sets && (written === '=' || word === 'to')) {
       // A value may be written without quotes.
@@ -45,11 +49,11 @@ export function digest(bytes: Buffer, start: number, end: number): string {
       inValue = true;
     }
   }
-  return isWhole && text.length <= DIGEST_LIMIT ? text : shortened(text);
+  return isWhole && text.length <= limit ? text : shortened(text, limit);
 }
 
-function shortened(text: string): string {
-  return text.slice(0, DIGEST_LIMIT - 1).replace(/[\ud800-\udbff]$/, '') + ELLIPSIS;
+function shortened(text: string, limit: number): string {
+  return text.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, '') + ELLIPSIS;
 }
 
 const constants: ReadonlySet<string> = new Set(['string', 'number', 'parameter']);

@@ -22,6 +22,7 @@ export function snapshotWith(sessions: number): Snapshot {
       demo: { state: 'off', reason: null, workload: false, available: true },
       passwords: { kept: 'memory', reason: null },
       endpointsKept: { file: null, problem: null },
+      capture: null,
       connectLines: [],
     },
     endpoints: [],
@@ -123,6 +124,13 @@ export class FakeHost {
     },
     'events.list': () => ({ entries: [] }),
     'clients.admit': () => ({}),
+    'session.detail': () => {
+      throw new CallError('unknown_session', 'There is no such session.');
+    },
+    'capture.start': () => ({ until: 0, sessions: null }),
+    'capture.stop': () => ({}),
+    'capture.clear': () => ({}),
+    'capture.read': () => ({ statements: [], next: -1, dropped: 0, capture: null, keptUntil: null }),
     'session.close': () => ({}),
     'session.cancel': () => ({}),
     'session.rollback': () => ({}),

@@ -190,6 +190,7 @@ export class FakeHost implements ConsoleHost {
     demo: { state: 'off' as const, reason: null, workload: false, available: true },
     passwords: { kept: 'memory' as const, reason: null },
     endpointsKept: { file: null, problem: null },
+    capture: null,
     connectLines: [],
   });
   /** What commands asked for, in order. */

@@ -42,6 +42,7 @@ function announcement(
         demo: { state: empty ? 'failed' : 'running', reason: empty ? 'no room' : null, workload: false, available: true },
         passwords: { kept: 'memory', reason: null },
         endpointsKept: { file: null, problem: null },
+        capture: null,
         connectLines: connectLines({ host, port: 6433 }, [endpoint]),
       },
       endpoints: empty ? [] : [endpoint],

@@ -15,6 +15,7 @@ import type { Handlers, SettingsView, TransferRow } from '../../../core/contract
 import { noDesktop } from '../../../main/no-desktop.ts';
 import { historyHandlers } from './standin-history.ts';
 import { endpointHandlers } from './standin-endpoints.ts';
+import { detailHandlers } from './standin-detail.ts';
 import { arrangePooling, poolingHandlers } from './standin-pooling.ts';
 import type { PoolingScene } from './standin-pooling.ts';
 import { standinSettings } from './standin-settings.ts';
@@ -185,6 +186,7 @@ function handlersOf(
   return {
     ...noDesktop,
     ...settings,
+    ...detailHandlers(world),
     ...poolingHandlers(world, pooling, later),
     ...historyHandlers(world),
     snapshot: () => {

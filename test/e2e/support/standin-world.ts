@@ -244,14 +244,17 @@ export class World {
     this.#change({ observations });
   }
 
-  putAdmitting(admitting: boolean): void {
-    this.host = { ...this.host, admitting };
+  putHost(host: Partial<HostInfo>): void {
+    this.host = { ...this.host, ...host };
     this.#change({ host: this.host });
   }
 
+  putAdmitting(admitting: boolean): void {
+    this.putHost({ admitting });
+  }
+
   putDemo(demo: Partial<HostInfo['demo']>): void {
-    this.host = { ...this.host, demo: { ...this.host.demo, ...demo } };
-    this.#change({ host: this.host });
+    this.putHost({ demo: { ...this.host.demo, ...demo } });
   }
 
   endpoint(id: string, port: number, isDefault: boolean): EndpointRow {
@@ -321,6 +324,7 @@ export class World {
       demo: { state: first ? 'running' : 'off', reason: null, workload: this.#options.sessions > 0, available: true },
       passwords: { kept: 'memory', reason: null },
       endpointsKept: { file: null, problem: null },
+      capture: null,
       connectLines: this.endpoints.slice(0, 2).flatMap(({ id }) => [
         {
           endpoint: id,
