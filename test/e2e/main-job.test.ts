@@ -87,7 +87,7 @@ test('a session moves by a click while its client keeps querying', async ({ page
   await expectAccessible(page, 'the sessions');
   await row.click();
   await expect(row).toHaveAttribute('aria-selected', 'true');
-  await page.getByRole('button', { name: 'Migrate to…' }).click();
+  await page.getByRole('button', { name: 'Move to…' }).click();
 
   await migrateDialog(page).getByRole('radio', { name: /^ep-b/ }).click();
   await expect(verdictOf(page, 'traveller')).toContainText(/ready|waits/);
@@ -125,7 +125,7 @@ test('the same by keyboard alone', async ({ page, host }) => {
 
   const press = async (key: string): Promise<void> => await page.keyboard.press(key);
   await press('/');
-  await expect(page.getByRole('searchbox', { name: 'Filter sessions' })).toBeFocused();
+  await expect(page.getByRole('combobox', { name: 'Filter sessions' })).toBeFocused();
   await page.keyboard.type('travel');
   await press('ArrowDown');
   await expect(sessionRow(page, 'traveller')).toBeFocused();
@@ -162,7 +162,7 @@ test('several at once: one is refused by name, one waits for its COMMIT, the oth
 
   await openWindow(page, host);
   await tickSessions(page, [...plain, 'keeper', 'busy']);
-  await page.getByRole('button', { name: 'Migrate to…' }).click();
+  await page.getByRole('button', { name: 'Move to…' }).click();
   await migrateDialog(page).getByRole('radio', { name: /^ep-b/ }).click();
   await expect(verdictOf(page, 'keeper')).toContainText('refused');
   await expect(verdictOf(page, 'keeper')).toContainText('shunting_list');
@@ -200,7 +200,7 @@ test('a session that loses its right to move after the preflight is refused with
   await client.query('begin');
   await openWindow(page, host);
   await tickSessions(page, ['late keeper']);
-  await page.getByRole('button', { name: 'Migrate to…' }).click();
+  await page.getByRole('button', { name: 'Move to…' }).click();
   await migrateDialog(page).getByRole('radio', { name: /^ep-b/ }).click();
   await expect(verdictOf(page, 'late keeper')).toContainText('waits');
   await migrateDialog(page).getByRole('button', { name: 'Migrate 1 session' }).click();
@@ -225,7 +225,7 @@ test('a deadline passes, a wait is cancelled, a move is undone: the counters add
   await tickSessions(page, ['undecided']);
 
   const migrate = async (seconds: number): Promise<void> => {
-    await page.getByRole('button', { name: 'Migrate to…' }).click();
+    await page.getByRole('button', { name: 'Move to…' }).click();
     await migrateDialog(page).getByRole('radio', { name: /^ep-b/ }).click();
     await migrateDialog(page)
       .getByRole('spinbutton', { name: /^Wait at most/ })

@@ -71,7 +71,7 @@ test('a server killed under load takes only its own sessions along, and the page
 
   await goTo(page, 'Sessions');
   await sessionRow(page, 'on the other server').click();
-  await page.getByRole('button', { name: 'Migrate to…' }).click();
+  await page.getByRole('button', { name: 'Move to…' }).click();
   await migrateDialog(page).getByRole('radio', { name: /^ep-b/ }).click();
   await expect(verdictOf(page, 'on the other server')).toContainText('refused');
   await expect(verdictOf(page, 'on the other server')).toContainText('nothing listens on');

@@ -4,7 +4,7 @@
  * How to reach things, for this and other tests:
  * - a session's row: `page.locator('[role="row"][data-id="12"]')`; its cells are `gridcell`s in the order of the headers
  * - its tick box: `page.getByRole('checkbox', { name: /^Select session 12\b/ })`; its drawer: the button "Open details of session 12…"
- * - the bulk action: `page.getByRole('button', { name: 'Migrate to…' })` (in the group "Actions on the selection")
+ * - the bulk action: `page.getByRole('button', { name: 'Move to…' })` (in the group "Actions on the selection")
  * - the dialog: `page.getByRole('dialog')`; a target: `getByRole('radio', { name: /ep-b/ })` inside it; the deadline:
  *   `getByLabel(/Wait at most/)`; confirm: `getByRole('button', { name: /^Migrate \d/ })`, enabled once the preflight is known
  * - the result: `page.getByRole('region', { name: 'Migrations under way' })`; its pause: `getByTestId('operation-pause')`
@@ -99,7 +99,7 @@ for (const colorScheme of ['dark', 'light'] as const) {
       await page.getByRole('button', { name: 'Close details' }).click();
 
       await page.getByRole('checkbox', { name: /^Select all/ }).click();
-      await page.getByRole('button', { name: 'Migrate to…' }).click();
+      await page.getByRole('button', { name: 'Move to…' }).click();
       const dialog = page.getByRole('dialog');
       await dialog.getByRole('radio', { name: /ep-b/ }).check();
       await expect(dialog.getByText('refused').first()).toBeVisible();
@@ -158,7 +158,7 @@ test('a moved session shows its new backend, and the counters add up', async ({ 
   await open(page, { sessions: 12 });
   await expect(row(page, 4)).toContainText('127.0.0.1:54329');
   await page.getByRole('checkbox', { name: /^Select session 4\b/ }).click();
-  await page.getByRole('button', { name: 'Migrate to…' }).click();
+  await page.getByRole('button', { name: 'Move to…' }).click();
   await page.getByRole('button', { name: 'Migrate 1 session', exact: true }).click();
   await expect(row(page, 4)).toContainText('127.0.0.1:54330');
   await go(page, 'migrations');
@@ -172,7 +172,7 @@ test('a moved session shows its new backend, and the counters add up', async ({ 
 test('a session that cannot move is refused by name and is not sent', async ({ page }) => {
   await open(page, { sessions: 12 });
   await page.getByRole('checkbox', { name: /^Select session 11\b/ }).click();
-  await page.getByRole('button', { name: 'Migrate to…' }).click();
+  await page.getByRole('button', { name: 'Move to…' }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText('The session owns the temporary table "basket".');
   await expect(dialog).toContainText('DROP TABLE basket lets it move.');

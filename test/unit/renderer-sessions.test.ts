@@ -1,48 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionRow } from '../../core/contract/index.ts';
-import { parseFilter } from '../../renderer/src/features/sessions/filter.ts';
 import { CLOSED_SHOWN_MS, freshOrder, heldOrder } from '../../renderer/src/features/sessions/order.ts';
 import type { OrderInput } from '../../renderer/src/features/sessions/order.ts';
 import { clickSelection } from '../../renderer/src/features/sessions/selection.ts';
 import { sortSessions } from '../../renderer/src/features/sessions/sort.ts';
-
-function session(id: number, change: Partial<SessionRow> = {}): SessionRow {
-  return {
-    id,
-    application: 'app',
-    user: 'bob',
-    database: 'shop',
-    endpoint: 'ep-a',
-    requestedEndpoint: null,
-    routedBy: 'default',
-    backend: '127.0.0.1:5432',
-    pool: '127.0.0.1:1/postgres/me',
-    poolMode: 'session',
-    assignments: 1,
-    waitMs: 0,
-    pins: [],
-    serverPid: 1,
-    clientAddress: '127.0.0.1',
-    tls: null,
-    clientPort: 40_000 + id,
-    state: 'idle',
-    transaction: 'I',
-    statementKind: 'SELECT',
-    stateSince: 1_000,
-    connectedAt: 0,
-    queries: 0,
-    transactions: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    migrations: 0,
-    resurrections: 0,
-    transfer: null,
-    outstanding: 0,
-    lastRequest: null,
-    lastResponse: null,
-    ...change,
-  };
-}
+import { sessionRowOf as session } from '../support/session-row.ts';
 
 describe('sortSessions', () => {
   it('sorts names as people do and equal rows by id', () => {
@@ -59,26 +21,6 @@ describe('sortSessions', () => {
   it('adds both directions for bytes', () => {
     const rows = [session(1, { bytesIn: 5, bytesOut: 5 }), session(2, { bytesIn: 9, bytesOut: 0 })];
     expect(sortSessions(rows, 'bytes', false)).toEqual([2, 1]);
-  });
-});
-
-describe('parseFilter', () => {
-  const row = session(12, { application: 'Checkout', state: 'idle in transaction', user: 'alice' });
-  it.each([
-    ['', true],
-    ['check', true],
-    ['CHECK alice', true],
-    ['check bob', false],
-    ['user:ali', true],
-    ['user:checkout', false],
-    ['state:"in transaction"', true],
-    ['state:active', false],
-    ['127.0.0.1:40012', true],
-    ['client:40012', true],
-    ['nofield:x', false],
-    ['state:"idle', true],
-  ])('takes %j as %s', (text, expected) => {
-    expect(parseFilter(text)(row)).toBe(expected);
   });
 });
 
@@ -119,6 +61,7 @@ describe('the order of rows', () => {
     matches: () => true,
     column: 'queries',
     descending: false,
+    top: new Set<number>(),
     now: 10_000,
     ...change,
   });

@@ -23,6 +23,10 @@ export interface ViewState {
   /** Operations started in this window whose panel is open, oldest first. */
   panels: readonly number[];
   stranded: Stranded | null;
+  /** The session whose note is being written; null: none. */
+  noteOn: number | null;
+  /** The menu that filters by what a session's cells say, where it stands; null while it is closed. */
+  filterMenu: { id: number; column: SortColumn | null; at: { x: number; y: number } } | null;
   /** What the host said when the view was paused: sessions and the yard show it until they go on; null: they show the live state. */
   frozen: ServerState | null;
 }
@@ -37,6 +41,8 @@ export const useView = create<ViewState>()(() => ({
   migrate: null,
   panels: [],
   stranded: null,
+  noteOn: null,
+  filterMenu: null,
   frozen: null,
 }));
 

@@ -5,8 +5,8 @@ import { useHost } from '../../bridge/client.ts';
 import { useHostNow } from '../../lib/clock.ts';
 import { formatMoment, formatSpan, plural } from '../../lib/format.ts';
 import { useServer } from '../../store/server.ts';
-import { useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
+import { showSession } from '../sessions/address.ts';
 import styles from './Panels.module.css';
 
 const SHOWN = 8;
@@ -63,9 +63,4 @@ export function Blockers({ operation }: { operation: OperationRow }): ReactNode 
       </ul>
     </div>
   );
-}
-
-function showSession(id: number): void {
-  window.location.hash = '#/sessions';
-  useView.setState({ detail: id });
 }

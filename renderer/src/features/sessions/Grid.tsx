@@ -1,27 +1,45 @@
 import { useVirtualizer, defaultRangeExtractor } from '@tanstack/react-virtual';
 import type { Range } from '@tanstack/react-virtual';
-import { ArrowDown, ArrowUp } from 'lucide-react';
-import { useCallback, useEffect, useRef, useState } from 'react';
-import type { KeyboardEvent, MouseEvent, ReactNode, RefObject } from 'react';
-import { cx } from '../../lib/cx.ts';
-import { useRowPx } from '../../store/preferences.ts';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { CSSProperties, KeyboardEvent, MouseEvent, ReactNode, RefObject } from 'react';
+import { useMotion, useRowPx } from '../../store/preferences.ts';
+import { toggleFlag, toggleTop } from '../../store/marks.ts';
 import { useServer } from '../../store/server.ts';
 import { openMigrate, select, useView } from '../../store/view.ts';
-import { columns } from './columns.tsx';
+import { filterChoice } from './apply-filter.ts';
+import { shownColumns, tracksOf, useColumnChoice } from './column-choice.ts';
 import styles from './Grid.module.css';
+import { HeadCell } from './HeadCell.tsx';
 import { Row } from './Row.tsx';
 import { clickSelection } from './selection.ts';
-import type { SortColumn } from './sort.ts';
+import { isSortColumn } from './sort.ts';
+
+/** Cells are tinted only with fewer rows in sight than this. */
+const TINTED_ROWS = 30;
+
+/** The sessions that a key in a row is about: the selection, else that row. */
+function meant(id: number): readonly number[] {
+  const { selected } = useView.getState();
+  return selected.size > 0 ? [...selected] : [id];
+}
+
+/** Opens the menu of a session's filters under its row. */
+function openFilterMenu(id: number): void {
+  const row = document.querySelector(`[role="row"][data-id="${id}"]`)?.getBoundingClientRect();
+  if (row) useView.setState({ filterMenu: { id, column: null, at: { x: row.left + 90, y: row.bottom } } });
+}
+
+/** Applies the filter that a cell stands for: shows only its like, or leaves them out. */
+function filterBy(id: number, target: Element, exclude: boolean): void {
+  const row = useServer.getState().sessions.get(id);
+  const column = target.closest<HTMLElement>('[data-column]')?.dataset['column'] ?? '';
+  if (row && isSortColumn(column)) filterChoice(row, column)?.apply(exclude);
+}
 
 interface GridProps {
   order: readonly number[];
   /** Set while the pointer is over the grid or a row is focused: rows must then keep their places. */
   held: RefObject<boolean>;
-}
-
-function sortBy(column: SortColumn): void {
-  const { sort } = useView.getState();
-  useView.setState({ sort: { column, descending: sort.column === column && !sort.descending } });
 }
 
 function openDetail(id: number): void {
@@ -31,7 +49,8 @@ function openDetail(id: number): void {
 /**
  * The live table: a `grid` with one tab stop in its rows.
  * Keys in a row: arrows, Page Up/Down, Home, End move; with Shift they extend the selection; Space ticks the row; Ctrl+A ticks
- * all that match; Enter opens the details; M opens the migrate dialog; Escape clears the selection.
+ * all that match; Enter opens the details; M opens the migrate dialog; F filters by what the row says, as Alt and a click on a cell do
+ * (with Shift they leave out); T keeps it on top, G flags it, N writes a note on it; Escape clears the selection.
  */
 export function Grid({ order, held }: GridProps): ReactNode {
   const scroll = useRef<HTMLDivElement>(null);
@@ -41,7 +60,10 @@ export function Grid({ order, held }: GridProps): ReactNode {
   const wantsFocus = useRef(false);
   const pointerInside = useRef(false);
   const focusInside = useRef(false);
-  const sort = useView((state) => state.sort);
+  const choice = useColumnChoice();
+  const columns = useMemo(() => shownColumns(choice), [choice]);
+  const { tracks, least } = useMemo(() => tracksOf(choice), [choice]);
+  const motion = useMotion();
 
   const found = active === null ? -1 : order.indexOf(active);
   // When the row with the tab stop has gone, its neighbour at the same place inherits it.
@@ -71,6 +93,10 @@ export function Grid({ order, held }: GridProps): ReactNode {
       [activeIndex],
     ),
   });
+
+  // With more rows in sight, or a reader who wants none of it, tints would only be noise.
+  const inSight = Math.min(order.length, Math.ceil((virtual.scrollRect?.height ?? 0) / rowPx));
+  const tints = motion && inSight < TINTED_ROWS;
 
   useEffect(() => virtual.measure(), [virtual, rowPx]);
 
@@ -125,9 +151,12 @@ export function Grid({ order, held }: GridProps): ReactNode {
     } else if (event.key === 'Enter') openDetail(id);
     else if (event.key.toLowerCase() === 'a' && command) select(live(order), null);
     else if (event.key.toLowerCase() === 'm' && !command) {
-      const { selected } = useView.getState();
-      openMigrate(selected.size > 0 ? [...selected] : [id]);
-    } else if (event.key === 'Escape') {
+      openMigrate(meant(id));
+    } else if (event.key.toLowerCase() === 'f' && !command) openFilterMenu(id);
+    else if (event.key.toLowerCase() === 't' && !command) toggleTop(meant(id));
+    else if (event.key.toLowerCase() === 'g' && !command) toggleFlag(meant(id));
+    else if (event.key.toLowerCase() === 'n' && !command) useView.setState({ noteOn: id });
+    else if (event.key === 'Escape') {
       if (useView.getState().detail !== null) useView.setState({ detail: null });
       else select([], null);
     } else return;
@@ -141,6 +170,7 @@ export function Grid({ order, held }: GridProps): ReactNode {
     const id = Number(row?.dataset.id);
     if (!row || !Number.isInteger(id)) return;
     setActive(id);
+    if (event.altKey) return filterBy(id, event.target, event.shiftKey);
     if (event.target.closest('[data-open]')) return openDetail(id);
     if (!useServer.getState().sessions.has(id)) return;
     const tick = event.target.closest('input, label') !== null;
@@ -164,15 +194,22 @@ export function Grid({ order, held }: GridProps): ReactNode {
         hold();
       }}
     >
-      <div role="grid" aria-label="Sessions" aria-rowcount={order.length + 1} aria-multiselectable="true" className={styles.grid}>
+      <div
+        role="grid"
+        aria-label="Sessions"
+        aria-rowcount={order.length + 1}
+        aria-multiselectable="true"
+        className={styles.grid}
+        style={{ '--columns': tracks, minWidth: least } as CSSProperties}
+      >
         <div role="rowgroup" className={styles.headRow} style={{ display: 'contents' }}>
           <div role="row" aria-rowindex={1} className={styles.headRow}>
             <div role="columnheader" className={styles.head}>
               <SelectAll order={order} />
             </div>
-            <HeadCell column="id" label="Id" sort={sort} />
+            <HeadCell column="id" label="Id" rigid />
             {columns.map((column) => (
-              <HeadCell key={column.key} column={column.key} label={column.label} name={column.name} numeric={column.numeric} sort={sort} />
+              <HeadCell key={column.key} column={column.key} label={column.label} name={column.name} numeric={column.numeric} />
             ))}
           </div>
         </div>
@@ -200,41 +237,22 @@ export function Grid({ order, held }: GridProps): ReactNode {
         >
           {virtual.getVirtualItems().map((item) => {
             const id = order[item.index];
-            return id !== undefined && <Row key={id} id={id} index={item.index} top={item.start} tabStop={item.index === activeIndex} />;
+            return (
+              id !== undefined && (
+                <Row
+                  key={id}
+                  id={id}
+                  index={item.index}
+                  top={item.start}
+                  tabStop={item.index === activeIndex}
+                  columns={columns}
+                  tints={tints}
+                />
+              )
+            );
           })}
         </div>
       </div>
-    </div>
-  );
-}
-
-interface HeadCellProps {
-  column: SortColumn;
-  label: string;
-  name?: string | undefined;
-  numeric?: boolean | undefined;
-  sort: { column: SortColumn; descending: boolean };
-}
-
-function HeadCell({ column, label, name, numeric = false, sort }: HeadCellProps): ReactNode {
-  const sorted = sort.column === column;
-  const Arrow = sort.descending ? ArrowDown : ArrowUp;
-  return (
-    <div
-      role="columnheader"
-      className={cx(styles.head, numeric && styles.numeric)}
-      aria-sort={sorted ? (sort.descending ? 'descending' : 'ascending') : 'none'}
-    >
-      <button
-        type="button"
-        className={cx(styles.sort, sorted && styles.sorted)}
-        title={name ?? label}
-        aria-label={name}
-        onClick={() => sortBy(column)}
-      >
-        {label}
-        {sorted && <Arrow size={13} aria-hidden="true" />}
-      </button>
     </div>
   );
 }

@@ -1,22 +1,29 @@
-import { Search, TrainTrack } from 'lucide-react';
 import { Suspense, lazy, useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useHost } from '../../bridge/client.ts';
 import { formatCount, plural } from '../../lib/format.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
-import { openMigrate, select, toggleFreeze, useView } from '../../store/view.ts';
+import { toggleFreeze, useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { useAddress } from './address.ts';
+import { BulkBar } from './BulkBar.tsx';
+import { ColumnChooser } from './ColumnChooser.tsx';
 import { Drawer } from './Drawer.tsx';
+import { FilterBar } from './FilterBar.tsx';
 import { FreezeButton } from './FreezeButton.tsx';
 import { Grid } from './Grid.tsx';
 import { LiveNumbers } from './LiveNumbers.tsx';
 import { NoSessions } from './NoSessions.tsx';
+import { QuickFilters } from './QuickFilters.tsx';
+import { SavedViews } from './SavedViews.tsx';
 import styles from './Sessions.module.css';
 import { useOrder } from './use-order.ts';
 
 const Confirm = lazy(() => import('./Confirm.tsx'));
+const FilterMenu = lazy(() => import('./FilterMenu.tsx').then((module) => ({ default: module.FilterMenu })));
+const NoteDialog = lazy(() => import('./NoteDialog.tsx'));
 
 /** Whether a key belongs to the element it was pressed on rather than to the view. */
 function ownsKeys(target: EventTarget | null): boolean {
@@ -27,11 +34,14 @@ function ownsKeys(target: EventTarget | null): boolean {
 export function SessionsView(): ReactNode {
   const call = useHost();
   const frozen = useView((state) => state.frozen);
+  useAddress();
   const held = useRef(false);
   const order = useOrder(held);
   const filterInput = useRef<HTMLInputElement>(null);
   const filter = useView((state) => state.filter);
-  const selected = useView((state) => state.selected);
+  const choosing = useView((state) => state.selected.size > 0);
+  const filtering = useView((state) => state.filterMenu !== null);
+  const noteOn = useView((state) => state.noteOn);
   const detail = useView((state) => state.detail);
   const total = useServer((state) => state.sessions.size);
   const known = useServer((state) => state.host !== null);
@@ -64,43 +74,17 @@ export function SessionsView(): ReactNode {
           <LiveNumbers />
         </div>
         <div className={styles.bar}>
-          <div className={styles.filter}>
-            <Search size={14} aria-hidden="true" />
-            <input
-              ref={filterInput}
-              type="search"
-              aria-label="Filter sessions"
-              placeholder="Filter: any word, or user:bob state:idle"
-              value={filter}
-              onChange={(event) => useView.setState({ filter: event.target.value })}
-              onKeyDown={(event) => {
-                if (event.key === 'Escape') useView.setState({ filter: '' });
-                if (event.key !== 'ArrowDown') return;
-                event.preventDefault();
-                document.querySelector<HTMLElement>('[role="row"][tabindex="0"]')?.focus();
-              }}
-            />
-          </div>
-          <FreezeButton />
+          <FilterBar input={filterInput} />
           <span className={styles.count}>
             {filter === '' ? plural(total, 'session') : `${formatCount(order.length)} of ${plural(total, 'session')}`}
           </span>
-          <div className={styles.right} role="group" aria-label="Actions on the selection">
-            <span className={styles.count} data-testid="selected-count">
-              {selected.size === 0 ? 'None selected' : `${formatCount(selected.size)} selected`}
-            </span>
-            <Button disabled={selected.size === 0} onClick={() => select([], null)} look="quiet">
-              Clear
-            </Button>
-            <Button disabled={selected.size === 0} onClick={() => setClosing([...selected])}>
-              Close…
-            </Button>
-            <Button look="primary" disabled={selected.size === 0} onClick={() => openMigrate([...selected])}>
-              <TrainTrack size={15} aria-hidden="true" />
-              Migrate to…
-            </Button>
+          <div className={styles.right}>
+            <SavedViews />
+            <ColumnChooser />
+            <FreezeButton />
           </div>
         </div>
+        <QuickFilters />
         {failure && (
           <Notice
             tone="bad"
@@ -123,21 +107,45 @@ export function SessionsView(): ReactNode {
           ) : (
             <Grid order={order} held={held} />
           )}
+          {!empty && order.length === 0 && filter !== '' && (
+            <p className={styles.noMatch} role="status">
+              No session matches the filter.
+              <Button small onClick={() => useView.setState({ filter: '' })}>
+                Show all
+              </Button>
+            </p>
+          )}
           {detail !== null && <Drawer key={detail} id={detail} onCloseSession={(id) => setClosing([id])} />}
         </div>
         {!empty && (
-          <p className={styles.help}>
-            <kbd>↑</kbd> <kbd>↓</kbd> move, <kbd>Space</kbd> selects a row or pauses the view, <kbd>Ctrl A</kbd> selects all,{' '}
-            <kbd>Enter</kbd> opens details, <kbd>M</kbd> migrates, <kbd>/</kbd> filters
-          </p>
+          <div className={styles.foot}>
+            <BulkBar order={order} onEnd={setClosing} run={run} />
+            {!choosing && (
+              <p className={styles.help}>
+                <kbd>↑</kbd> <kbd>↓</kbd> move, <kbd>Space</kbd> selects a row or pauses the view, <kbd>Ctrl A</kbd> selects all,{' '}
+                <kbd>Enter</kbd> opens details, <kbd>M</kbd> moves, <kbd>F</kbd> or <kbd>Alt</kbd> click filters by what a row says,{' '}
+                <kbd>T</kbd> keeps on top, <kbd>G</kbd> flags, <kbd>N</kbd> notes, <kbd>/</kbd> filters
+              </p>
+            )}
+          </div>
         )}
       </section>
+      {filtering && (
+        <Suspense fallback={null}>
+          <FilterMenu />
+        </Suspense>
+      )}
+      {noteOn !== null && (
+        <Suspense fallback={null}>
+          <NoteDialog key={noteOn} id={noteOn} />
+        </Suspense>
+      )}
       {closing && (
         <Suspense fallback={null}>
           <Confirm
-            title={closing.length === 1 ? `Close session ${closing[0]}?` : `Close ${plural(closing.length, 'session')}?`}
-            consequence="Each client gets the error 57P01 and loses its connection; a transaction that is open is rolled back. To move clients without an error, migrate them instead."
-            action={`Close ${plural(closing.length, 'session')}`}
+            title={closing.length === 1 ? `End session ${closing[0]}?` : `End ${plural(closing.length, 'session')}?`}
+            consequence="Each client gets the error 57P01 and loses its connection; a transaction that is open is rolled back. To move clients without an error, move them instead."
+            action={`End ${plural(closing.length, 'session')}`}
             onConfirm={() => closeSessions(closing)}
             onCancel={() => setClosing(null)}
           />

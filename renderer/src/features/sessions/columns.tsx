@@ -11,12 +11,20 @@ import { fallThrough } from './route-words.ts';
 import type { SortColumn } from './sort.ts';
 import { states, transactionWords } from './states.ts';
 
-interface Column {
+/** A column of the table. */
+export interface Column {
   key: SortColumn;
   label: string;
   /** The full name, where the label is short; begins with the label, so that it can be said to voice control. */
   name?: string;
   numeric?: boolean;
+  /** As a grid track, and the least width of it in pixels. */
+  width: string;
+  least: number;
+  /** Shown only when it is chosen. */
+  extra?: boolean;
+  /** What a change of it is told by; without it, it changes all the time and a change says nothing. */
+  sign?: (row: SessionRow) => string;
   cell: (row: SessionRow) => ReactNode;
   /** The tooltip: what the cell may have cut off or put short. */
   title: (row: SessionRow) => string;
@@ -71,25 +79,50 @@ function StateCell({ row }: { row: SessionRow }): ReactNode {
   );
 }
 
-/** The columns of the table after the tick box and the id, in order. Their widths stand in Grid.module.css. */
+/** The columns of the table after the tick box and the id, in order. */
 export const columns: readonly Column[] = [
   {
     key: 'application',
     label: 'Application',
+    width: 'minmax(116px, 1.6fr)',
+    least: 116,
+    sign: (row) => row.application,
     cell: (row) => <ApplicationCell row={row} />,
     title: (row) => `${row.application} from ${row.clientAddress}:${row.clientPort}`,
   },
-  { key: 'user', label: 'User', cell: (row) => row.user, title: (row) => row.user },
-  { key: 'database', label: 'Database', cell: (row) => row.database, title: (row) => row.database },
+  {
+    key: 'user',
+    label: 'User',
+    width: 'minmax(74px, 0.8fr)',
+    least: 74,
+    sign: (row) => row.user,
+    cell: (row) => row.user,
+    title: (row) => row.user,
+  },
+  {
+    key: 'database',
+    label: 'Database',
+    width: 'minmax(76px, 0.8fr)',
+    least: 76,
+    sign: (row) => row.database,
+    cell: (row) => row.database,
+    title: (row) => row.database,
+  },
   {
     key: 'endpoint',
     label: 'Endpoint',
+    width: 'minmax(78px, 1fr)',
+    least: 78,
+    sign: (row) => `${row.endpoint} ${row.transfer?.to ?? ''}`,
     cell: (row) => <EndpointCell row={row} />,
     title: endpointTitle,
   },
   {
     key: 'backend',
     label: 'Backend',
+    width: 'minmax(146px, 0.9fr)',
+    least: 146,
+    sign: (row) => row.backend,
     cell: (row) => (
       <>
         <BackendMark backend={row.backend} /> {row.backend}
@@ -97,10 +130,21 @@ export const columns: readonly Column[] = [
     ),
     title: (row) => (row.serverPid === null ? row.backend : `${row.backend}, server process ${row.serverPid}`),
   },
-  { key: 'state', label: 'State', cell: (row) => <StateCell row={row} />, title: (row) => row.state },
+  {
+    key: 'state',
+    label: 'State',
+    width: 'minmax(152px, 0.8fr)',
+    least: 152,
+    sign: (row) => row.state,
+    cell: (row) => <StateCell row={row} />,
+    title: (row) => row.state,
+  },
   {
     key: 'transaction',
     label: 'Tx',
+    width: '34px',
+    least: 34,
+    sign: (row) => row.transaction ?? '',
     name: 'Tx: transaction status',
     cell: (row) => row.transaction ?? '–',
     title: (row) => (row.transaction ? transactionWords[row.transaction] : 'not known yet'),
@@ -108,6 +152,8 @@ export const columns: readonly Column[] = [
   {
     key: 'statement',
     label: 'Last',
+    width: 'minmax(80px, 0.4fr)',
+    least: 80,
     name: 'Last: kind of the last statement',
     cell: (row) => row.statementKind ?? '–',
     title: (row) => row.statementKind ?? 'no statement yet',
@@ -115,6 +161,8 @@ export const columns: readonly Column[] = [
   {
     key: 'since',
     label: 'Since',
+    width: '80px',
+    least: 80,
     name: 'Since: time in this state',
     numeric: true,
     cell: (row) => <Since at={row.stateSince} />,
@@ -123,6 +171,8 @@ export const columns: readonly Column[] = [
   {
     key: 'queries',
     label: 'Queries',
+    width: '66px',
+    least: 66,
     numeric: true,
     cell: (row) => formatShort(row.queries),
     title: (row) => `${formatCount(row.queries)} queries, ${formatCount(row.transactions)} transactions`,
@@ -130,6 +180,8 @@ export const columns: readonly Column[] = [
   {
     key: 'bytes',
     label: 'In / out',
+    width: '134px',
+    least: 134,
     name: 'In / out: bytes from the client and from the server',
     numeric: true,
     cell: (row) => `${formatBytes(row.bytesIn)} / ${formatBytes(row.bytesOut)}`,
@@ -138,9 +190,54 @@ export const columns: readonly Column[] = [
   {
     key: 'migrations',
     label: 'Moves',
+    width: '58px',
+    least: 58,
+    sign: (row) => String(row.migrations),
     name: 'Moves: migrations so far',
     numeric: true,
     cell: (row) => formatCount(row.migrations),
     title: (row) => `${formatCount(row.migrations)} migrations`,
+  },
+  {
+    key: 'client',
+    label: 'Client',
+    width: 'minmax(130px, 0.8fr)',
+    least: 130,
+    extra: true,
+    cell: (row) => `${row.clientAddress}:${row.clientPort}`,
+    title: (row) => `${row.clientAddress}:${row.clientPort}, ${row.tls ?? 'not encrypted'}`,
+  },
+  {
+    key: 'pid',
+    label: 'Pid',
+    name: 'Pid: server process',
+    numeric: true,
+    width: '76px',
+    least: 76,
+    extra: true,
+    sign: (row) => String(row.serverPid ?? ''),
+    cell: (row) => row.serverPid ?? '–',
+    title: (row) => (row.serverPid === null ? 'no server connection at the moment' : `server process ${row.serverPid}`),
+  },
+  {
+    key: 'mode',
+    label: 'Mode',
+    width: '96px',
+    least: 96,
+    extra: true,
+    sign: (row) => row.poolMode,
+    cell: (row) => row.poolMode,
+    title: (row) => `${row.poolMode} mode`,
+  },
+  {
+    key: 'age',
+    label: 'Age',
+    name: 'Age: time since it connected',
+    numeric: true,
+    width: '84px',
+    least: 84,
+    extra: true,
+    cell: (row) => <Since at={row.connectedAt} />,
+    title: (row) => `connected ${formatMoment(row.connectedAt)}`,
   },
 ];

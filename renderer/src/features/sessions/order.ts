@@ -13,6 +13,8 @@ export interface OrderInput {
   matches: (row: SessionRow) => boolean;
   column: SortColumn;
   descending: boolean;
+  /** Sessions that stand above the others, in the same order among themselves. */
+  top: ReadonlySet<number>;
   now: number;
 }
 
@@ -23,7 +25,10 @@ export function freshOrder(previous: readonly number[], input: OrderInput): read
   for (const [id, { row, closedAt }] of input.closed) {
     if (shown.has(id) && input.now - closedAt < CLOSED_SHOWN_MS) rows.push(row);
   }
-  return sameOr(previous, sortSessions(rows, input.column, input.descending));
+  const sorted = sortSessions(rows, input.column, input.descending);
+  const { top } = input;
+  if (top.size === 0) return sameOr(previous, sorted);
+  return sameOr(previous, [...sorted.filter((id) => top.has(id)), ...sorted.filter((id) => !top.has(id))]);
 }
 
 /**

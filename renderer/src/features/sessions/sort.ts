@@ -1,20 +1,31 @@
 import type { SessionRow } from '../../../../core/contract/index.ts';
 
-/** What the table can be sorted by. */
-export type SortColumn =
-  | 'id'
-  | 'application'
-  | 'user'
-  | 'database'
-  | 'endpoint'
-  | 'backend'
-  | 'state'
-  | 'transaction'
-  | 'statement'
-  | 'since'
-  | 'queries'
-  | 'bytes'
-  | 'migrations';
+/** What the table can be sorted by: its columns. */
+export const sortColumns = [
+  'id',
+  'application',
+  'user',
+  'database',
+  'endpoint',
+  'backend',
+  'state',
+  'transaction',
+  'statement',
+  'since',
+  'queries',
+  'bytes',
+  'migrations',
+  'client',
+  'pid',
+  'mode',
+  'age',
+] as const;
+export type SortColumn = (typeof sortColumns)[number];
+
+/** Whether a word names a column. */
+export function isSortColumn(word: string): word is SortColumn {
+  return sortColumns.some((column) => column === word);
+}
 
 const keys: Record<SortColumn, (row: SessionRow) => string | number> = {
   id: (row) => row.id,
@@ -31,6 +42,10 @@ const keys: Record<SortColumn, (row: SessionRow) => string | number> = {
   queries: (row) => row.queries,
   bytes: (row) => row.bytesIn + row.bytesOut,
   migrations: (row) => row.migrations,
+  client: (row) => `${row.clientAddress}:${row.clientPort}`,
+  pid: (row) => row.serverPid ?? -1,
+  mode: (row) => row.poolMode,
+  age: (row) => -row.connectedAt,
 };
 
 const words = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });

@@ -2,9 +2,12 @@ import { useEffect, useMemo, useState } from 'react';
 import type { RefObject } from 'react';
 import { useServer } from '../../store/server.ts';
 import type { ServerState } from '../../store/server.ts';
+import { useMarks } from '../../store/marks.ts';
 import { useView } from '../../store/view.ts';
-import { parseFilter } from './filter.ts';
+import { matcherOf } from './filter-language/match.ts';
+import { surroundings } from './matching.ts';
 import { freshOrder, heldOrder } from './order.ts';
+import type { OrderInput } from './order.ts';
 
 const RESORT_MS = 1_000;
 
@@ -16,18 +19,23 @@ export function useOrder(held: RefObject<boolean>): readonly number[] {
   const frozen = useView((state) => state.frozen);
   const [order, setOrder] = useState<readonly number[]>([]);
   const filter = useView((state) => state.filter);
+  const marks = useMarks();
   const { column, descending } = useView((state) => state.sort);
-  const matches = useMemo(() => parseFilter(filter), [filter]);
+  const matches = useMemo(() => matcherOf(filter), [filter]);
 
   useEffect(() => {
-    const input = (state: ServerState) => ({
-      sessions: state.sessions,
-      closed: state.closed,
-      matches,
-      column,
-      descending,
-      now: Date.now(),
-    });
+    const input = (state: ServerState): OrderInput => {
+      const around = surroundings(state, frozen !== null);
+      return {
+        sessions: state.sessions,
+        closed: state.closed,
+        matches: (row) => matches(row, around),
+        column,
+        descending,
+        top: marks.top,
+        now: Date.now(),
+      };
+    };
     const state = frozen ?? useServer.getState();
     setOrder((previous) => freshOrder(previous, input(state)));
     if (frozen) return undefined;
@@ -43,7 +51,7 @@ export function useOrder(held: RefObject<boolean>): readonly number[] {
       unsubscribe();
       clearInterval(timer);
     };
-  }, [matches, column, descending, frozen, held]);
+  }, [matches, column, descending, marks, frozen, held]);
 
   return order;
 }

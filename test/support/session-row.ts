@@ -1,0 +1,40 @@
+import type { SessionRow } from '../../core/contract/index.ts';
+
+/** An idle session as a window sees it, with what a test changes about it. */
+export function sessionRowOf(id: number, change: Partial<SessionRow> = {}): SessionRow {
+  return {
+    id,
+    application: 'app',
+    user: 'bob',
+    database: 'shop',
+    endpoint: 'ep-a',
+    requestedEndpoint: null,
+    routedBy: 'default',
+    backend: '127.0.0.1:5432',
+    pool: '127.0.0.1:1/postgres/me',
+    poolMode: 'session',
+    assignments: 1,
+    waitMs: 0,
+    pins: [],
+    serverPid: 1,
+    clientAddress: '127.0.0.1',
+    tls: null,
+    clientPort: 40_000 + id,
+    state: 'idle',
+    transaction: 'I',
+    statementKind: 'SELECT',
+    stateSince: 1_000,
+    connectedAt: 0,
+    queries: 0,
+    transactions: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    migrations: 0,
+    resurrections: 0,
+    transfer: null,
+    outstanding: 0,
+    lastRequest: null,
+    lastResponse: null,
+    ...change,
+  };
+}
