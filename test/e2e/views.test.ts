@@ -22,7 +22,7 @@ import { TAKEN_PORT } from './support/standin-settings.ts';
 import type { WorldOptions } from './support/standin-world.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const views = ['sessions', 'endpoints', 'pools', 'migrations', 'events', 'settings'] as const;
+const views = ['yard', 'sessions', 'endpoints', 'pools', 'migrations', 'events', 'settings'] as const;
 const busy: WorldOptions = { sessions: 12, transfers: 14, trouble: true, endpoints: 3 };
 
 let host: StandinHost;
@@ -34,6 +34,7 @@ async function open(page: Page, options: WorldOptions): Promise<void> {
   host = await startStandin(options);
   await page.goto(host.url);
   await expect(page.getByTestId('feed')).toHaveText('Live');
+  await go(page, 'sessions');
 }
 
 async function go(page: Page, view: (typeof views)[number]): Promise<void> {

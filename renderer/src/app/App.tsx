@@ -1,6 +1,8 @@
 import { Suspense, lazy, useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
+import { DragLayer } from '../features/drag/DragLayer.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
+import { YardView } from '../features/yard/YardView.tsx';
 import { cx } from '../lib/cx.ts';
 import { useServer } from '../store/server.ts';
 import { useView } from '../store/view.ts';
@@ -27,7 +29,10 @@ const MigrationsView = lazy(() =>
   import('../features/migrations/MigrationsView.tsx').then((module) => ({ default: module.MigrationsView })),
 );
 
+const RemapDialog = lazy(() => import('../features/servers/RemapDialog.tsx').then((module) => ({ default: module.RemapDialog })));
+
 const titles: Record<Route, string> = {
+  yard: 'Yard',
   sessions: 'Sessions',
   endpoints: 'Endpoints',
   pools: 'Pools',
@@ -39,6 +44,8 @@ const titles: Record<Route, string> = {
 
 function View({ route, params }: { route: Route; params: URLSearchParams }): ReactNode {
   switch (route) {
+    case 'yard':
+      return <YardView />;
     case 'sessions':
       return <SessionsView />;
     case 'endpoints':
@@ -61,6 +68,7 @@ export function App(): ReactNode {
   const { route, params } = parseHash(useHash());
   const old = useServer((state) => state.feed === 'lost');
   const migrating = useView((state) => state.migrate !== null);
+  const remapping = useView((state) => state.remap !== null);
   const following = useView((state) => state.panels.length > 0);
   const main = useRef<HTMLElement>(null);
   const shown = useRef(route);
@@ -97,9 +105,15 @@ export function App(): ReactNode {
           </ErrorBoundary>
         </main>
       </div>
+      <DragLayer dock={route !== 'yard'} />
       {migrating && (
         <Suspense fallback={null}>
           <MigrateDialog />
+        </Suspense>
+      )}
+      {remapping && (
+        <Suspense fallback={null}>
+          <RemapDialog />
         </Suspense>
       )}
       {following && (

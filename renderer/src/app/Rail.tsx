@@ -1,4 +1,4 @@
-import { Cable, ChartSpline, Database, Layers, ScrollText, SlidersHorizontal, TrainTrack } from 'lucide-react';
+import { Cable, ChartSpline, Database, Layers, ScrollText, SlidersHorizontal, TrainTrack, Waypoints } from 'lucide-react';
 import type { LucideIcon } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { formatShort, plural } from '../lib/format.ts';
@@ -8,6 +8,7 @@ import { hashOf, routes } from './routes.ts';
 import type { Route } from './routes.ts';
 
 const entries: Record<Route, { label: string; icon: LucideIcon }> = {
+  yard: { label: 'Yard', icon: Waypoints },
   sessions: { label: 'Sessions', icon: Cable },
   endpoints: { label: 'Endpoints', icon: Database },
   pools: { label: 'Pools', icon: Layers },

@@ -1,13 +1,13 @@
 import { useSyncExternalStore } from 'react';
 
 /** The views, in the order of the rail. */
-export const routes = ['sessions', 'endpoints', 'pools', 'migrations', 'history', 'events', 'settings'] as const;
+export const routes = ['yard', 'sessions', 'endpoints', 'pools', 'migrations', 'history', 'events', 'settings'] as const;
 export type Route = (typeof routes)[number];
 
 /** The view and its parameters that an address's fragment names (`#/migrations?outcome=refused`). */
 export function parseHash(hash: string): { route: Route; params: URLSearchParams } {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
-  return { route: routes.find((each) => each === path) ?? 'sessions', params: new URLSearchParams(query) };
+  return { route: routes.find((each) => each === path) ?? 'yard', params: new URLSearchParams(query) };
 }
 
 /** The fragment for a view. */

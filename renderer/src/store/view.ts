@@ -20,6 +20,8 @@ export interface ViewState {
   sort: { column: SortColumn; descending: boolean };
   /** The migrate dialog; null while closed. */
   migrate: { sessionIds: readonly number[]; to: string | null } | null;
+  /** The dialog that points an endpoint at another server, chosen already or not; null while closed. */
+  remap: { endpoint: string; to: string | null } | null;
   /** Operations started in this window whose panel is open, oldest first. */
   panels: readonly number[];
   stranded: Stranded | null;
@@ -39,6 +41,7 @@ export const useView = create<ViewState>()(() => ({
   filter: '',
   sort: { column: 'id', descending: false },
   migrate: null,
+  remap: null,
   panels: [],
   stranded: null,
   noteOn: null,
@@ -73,6 +76,11 @@ export function select(ids: Iterable<number>, anchor: number | null): void {
 /** Opens the migrate dialog for these sessions, with a target chosen already or none. */
 export function openMigrate(sessionIds: readonly number[], to: string | null = null): void {
   useView.setState({ migrate: { sessionIds: [...sessionIds], to } });
+}
+
+/** Opens the dialog that points an endpoint at the server of another, with that one chosen already or none. */
+export function openRemap(endpoint: string, to: string | null = null): void {
+  useView.setState({ remap: { endpoint, to } });
 }
 
 /** Shows the panel of an operation that was started here. */

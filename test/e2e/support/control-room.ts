@@ -2,12 +2,13 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 import type { RunningHost } from './host.ts';
 
-export type View = 'Sessions' | 'Endpoints' | 'Pools' | 'Migrations' | 'History' | 'Events' | 'Settings';
+export type View = 'Yard' | 'Sessions' | 'Endpoints' | 'Pools' | 'Migrations' | 'History' | 'Events' | 'Settings';
 
-/** Opens the window and waits until it is fed. */
-export async function openWindow(page: Page, host: RunningHost): Promise<void> {
+/** Opens the window, waits until it is fed, and goes to a view: to the sessions, unless told otherwise. */
+export async function openWindow(page: Page, host: RunningHost, view: View = 'Sessions'): Promise<void> {
   await page.goto(host.url);
   await expect(page.getByTestId('feed')).toHaveText('Live');
+  await goTo(page, view);
 }
 
 /** Goes to a view by the rail. */

@@ -28,11 +28,11 @@ export const test = base.extend<Fixtures & { expected: RegExp[] }>({
         console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`);
       });
     });
-    await use(async (options, hash) => {
+    await use(async (options, hash = '#/sessions') => {
       host = await startStandin(options);
       await page.goto(host.url);
       await expect(page.getByTestId('feed')).toHaveText('Live');
-      if (hash !== undefined) await show(page, hash);
+      await show(page, hash);
       return host;
     });
     await (host as StandinHost | null)?.close();

@@ -1,0 +1,231 @@
+import { useMemo, useRef, useState } from 'react';
+import type { ReactNode } from 'react';
+import type { CarryOptions, EndpointRow, Verdict } from '../../../../core/contract/index.ts';
+import { useHost } from '../../bridge/client.ts';
+import { plural } from '../../lib/format.ts';
+import { useAction } from '../../lib/use-action.ts';
+import { useServer } from '../../store/server.ts';
+import { openPanel, useView } from '../../store/view.ts';
+import { Button } from '../../ui/Button.tsx';
+import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
+import { Lamp } from '../../ui/Lamp.tsx';
+import { Notice } from '../../ui/Notice.tsx';
+import { SecondsField } from '../../ui/SecondsField.tsx';
+import { BackendMark } from '../endpoints/BackendMark.tsx';
+import { statusLook } from '../endpoints/status.ts';
+import { carryOf, mayMove, offers } from '../migrate/carry.ts';
+import styles from '../migrate/Migrate.module.css';
+import { countVerdicts } from '../migrate/targets.ts';
+import { usePreflight } from '../migrate/use-preflight.ts';
+import { Verdicts, verdictWords } from '../migrate/Verdicts.tsx';
+import { millisecondsOf } from './words.ts';
+
+const attention: Record<Verdict['verdict'], number> = { refused: 0, waits: 1, ready: 2 };
+const noVerdicts: readonly Verdict[] = [];
+const nothingAlong: ReadonlySet<keyof CarryOptions> = new Set();
+
+function close(): void {
+  useView.setState({ remap: null });
+}
+
+/** Points an endpoint at another server: which one, what its sessions say to that, and how long they may take to follow. */
+export function RemapDialog(): ReactNode {
+  const asked = useView((state) => state.remap);
+  const endpoint = useServer((state) => state.endpoints.find((each) => each.id === asked?.endpoint));
+  if (!asked) return null;
+  if (!endpoint) {
+    return (
+      <Dialog title={`Point ${asked.endpoint} elsewhere`} onClose={close}>
+        <DialogBody>
+          <Notice tone="warn">The endpoint {asked.endpoint} has been removed meanwhile.</Notice>
+        </DialogBody>
+        <DialogFoot>
+          <Button onClick={close}>Close</Button>
+        </DialogFoot>
+      </Dialog>
+    );
+  }
+  return <Remap endpoint={endpoint} asked={asked.to} />;
+}
+
+function Remap({ endpoint, asked }: { endpoint: EndpointRow; asked: string | null }): ReactNode {
+  const call = useHost();
+  const endpoints = useServer((state) => state.endpoints);
+  const targets = endpoints.filter((each) => each.backend !== endpoint.backend);
+  const [to, setTo] = useState(() => {
+    const up = targets.filter((target) => target.status !== 'down');
+    return targets.find((target) => target.id === asked)?.id ?? (up.length === 1 ? (up[0]?.id ?? null) : null);
+  });
+  const [seconds, setSeconds] = useState('60');
+  const [along, setAlong] = useState(nothingAlong);
+  const form = useRef<HTMLFormElement>(null);
+  const { busy, failure, run } = useAction();
+  const target = targets.find((each) => each.id === to);
+  // Who is asked is fixed when a target is chosen; those that come until the endpoint is pointed elsewhere follow all the same.
+  const movers = useMemo(() => {
+    const all = [...useServer.getState().sessions.values()];
+    return all.filter((row) => row.endpoint === endpoint.id && row.backend !== target?.backend);
+  }, [endpoint.id, target?.backend]);
+  const ids = useMemo(() => movers.map((row) => row.id), [movers]);
+  const preflight = usePreflight(ids, to, 0);
+  const verdicts = preflight.state === 'known' ? preflight.verdicts : noVerdicts;
+  const judged = useMemo(() => {
+    const rows = new Map(movers.map((row) => [row.id, row]));
+    return verdicts
+      .map((verdict) => ({ verdict, session: rows.get(verdict.sessionId) }))
+      .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
+  }, [verdicts, movers]);
+  const counts = countVerdicts(verdicts);
+  const staying = verdicts.filter((each) => !mayMove(each, along)).length;
+  const offered = offers(verdicts);
+  const withinMs = millisecondsOf(seconds);
+  const confirm = (): void => {
+    if (to === null || withinMs === null || busy) return;
+    run(async () => {
+      const carry = carryOf(along);
+      const { operationId } = await call('endpoints.remap', {
+        endpoint: endpoint.id,
+        to,
+        withinMs,
+        ...(carry === undefined ? {} : { carry }),
+      });
+      openPanel(operationId);
+      close();
+    });
+  };
+  return (
+    <Dialog
+      title={`Point ${endpoint.id} elsewhere`}
+      description={`It leads to ${endpoint.backend} now. New clients go to the other server at once; its sessions follow, each at its next safe point.`}
+      width={680}
+      onClose={close}
+      initialFocus={() =>
+        form.current?.querySelector<HTMLElement>('input[type="radio"]:checked') ??
+        form.current?.querySelector<HTMLElement>('input[type="radio"]') ??
+        null
+      }
+    >
+      <form
+        ref={form}
+        style={{ display: 'contents' }}
+        onSubmit={(event) => {
+          event.preventDefault();
+          confirm();
+        }}
+      >
+        <DialogBody>
+          {targets.length === 0 ? (
+            <Notice tone="warn">There is no other server to point it at. Add an endpoint that leads to one first.</Notice>
+          ) : (
+            <fieldset className={styles.set}>
+              <legend>At the server of endpoint</legend>
+              <div className={styles.targets}>
+                {targets.map((each) => (
+                  <TargetChoice key={each.id} target={each} checked={to === each.id} onChoose={() => setTo(each.id)} />
+                ))}
+              </div>
+            </fieldset>
+          )}
+          {target && (
+            <p>
+              {endpoint.id} takes over its server, database {target.database}, role {target.user === '' ? "the client's own" : target.user}
+              {target.passwordSet ? ' and password' : ''}.
+            </p>
+          )}
+          <section aria-label="Preflight">
+            <div className={styles.sum}>
+              <h3>Preflight</h3>
+              {preflight.state === 'known' && (
+                <span className={styles.counts} role="status">
+                  {(['ready', 'waits', 'refused'] as const).map((verdict) => (
+                    <span key={verdict} className={styles.how}>
+                      <Lamp tone={verdictWords[verdict].tone} shape={verdictWords[verdict].shape} />
+                      {counts[verdict]} {verdictWords[verdict].words}
+                    </span>
+                  ))}
+                </span>
+              )}
+              <span />
+            </div>
+            {/* The list scrolls, so the keyboard must be able to reach it. */}
+            {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+            <div className={styles.verdicts} tabIndex={0} role="region" aria-label="Verdict per session">
+              {to === null && <p className={styles.placeholder}>Choose a server, and each session is checked first.</p>}
+              {to !== null && ids.length === 0 && (
+                <p className={styles.placeholder}>The endpoint has no session to move: only new clients are concerned.</p>
+              )}
+              {preflight.state === 'asking' && <p className={styles.placeholder}>Checking {plural(ids.length, 'session')}…</p>}
+              {preflight.state === 'failed' && (
+                <Notice tone="bad" hint={preflight.failure.hint} live>
+                  {preflight.failure.message}
+                </Notice>
+              )}
+              {preflight.state === 'known' && <Verdicts judged={judged} />}
+            </div>
+          </section>
+          {offered.length > 0 && (
+            <fieldset className={styles.set}>
+              <legend>Take along what refuses them</legend>
+              <div className={styles.along}>
+                {offered.map(({ option, words }) => (
+                  <label key={option}>
+                    <input
+                      type="checkbox"
+                      checked={along.has(option)}
+                      onChange={(event) => {
+                        const next = new Set(along);
+                        if (event.target.checked) next.add(option);
+                        else next.delete(option);
+                        setAlong(next);
+                      }}
+                    />
+                    {words}
+                  </label>
+                ))}
+                <span>They are read, rebuilt there and compared while the client is held; what cannot be rebuilt stays where it is.</span>
+              </div>
+            </fieldset>
+          )}
+          {staying > 0 && (
+            <Notice tone="warn">
+              {plural(staying, 'session')} cannot move as {staying === 1 ? 'it is' : 'they are'}: tried again until the time is over, and
+              left on {endpoint.backend} then.
+            </Notice>
+          )}
+          {failure && (
+            <Notice tone="bad" hint={failure.hint} live>
+              {failure.message}
+            </Notice>
+          )}
+        </DialogBody>
+        <DialogFoot>
+          <SecondsField words="Wait at most" value={seconds} fits={withinMs !== null} onChange={setSeconds} />
+          <Button onClick={close}>Cancel</Button>
+          <Button look="primary" type="submit" disabled={to === null || withinMs === null || busy || preflight.state === 'asking'}>
+            {ids.length === 0 ? `Point ${endpoint.id} there` : `Point ${endpoint.id} there, move ${plural(ids.length, 'session')}`}
+          </Button>
+        </DialogFoot>
+      </form>
+    </Dialog>
+  );
+}
+
+function TargetChoice({ target, checked, onChoose }: { target: EndpointRow; checked: boolean; onChoose: () => void }): ReactNode {
+  const look = statusLook[target.status];
+  return (
+    <label className={styles.target}>
+      <input type="radio" name="target" value={target.id} checked={checked} onChange={onChoose} />
+      <span className={styles.name} title={target.id}>
+        {target.id}
+      </span>
+      <span className={styles.where} title={target.statusReason ?? target.backend}>
+        <Lamp tone={look.tone} shape={look.shape} />
+        <BackendMark backend={target.backend} />
+        <span>
+          {target.backend}
+          {target.status === 'up' ? '' : `, ${look.words}`}
+        </span>
+      </span>
+    </label>
+  );
+}
