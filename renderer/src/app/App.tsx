@@ -57,7 +57,7 @@ function View({ route, params }: { route: Route; params: URLSearchParams }): Rea
     case 'history':
       return <HistoryView params={params} />;
     case 'events':
-      return <EventsView />;
+      return <EventsView params={params} />;
     case 'settings':
       return <SettingsView />;
   }

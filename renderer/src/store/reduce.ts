@@ -1,10 +1,11 @@
+import { LOG_KEPT } from '../../../core/contract/index.ts';
 import type { Delta, EndpointRow, LogEntry, Sample, SessionRow, Snapshot } from '../../../core/contract/index.ts';
 import type { ClosedSession, ServerState } from './server.ts';
 
 /** Slots of the ring of samples: four minutes at one a second. */
 export const SAMPLE_SLOTS = 240;
 /** Lines of the event log that a window keeps. */
-export const LOG_LINES = 500;
+export const LOG_LINES = LOG_KEPT;
 /** Operations and transfers that a window keeps, as the contract says. */
 export const HISTORY = 1_000;
 /** The longest a closed session is remembered, in milliseconds; the table shows it for less unless its order is held. */

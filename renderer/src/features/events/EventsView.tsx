@@ -1,106 +1,92 @@
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
-import type { LogEntry } from '../../../../core/contract/index.ts';
-import { formatClock, formatCount, formatMoment, plural } from '../../lib/format.ts';
-import { useServer } from '../../store/server.ts';
-import { useView } from '../../store/view.ts';
+import { hashOf } from '../../app/routes.ts';
+import { useHostNow } from '../../lib/clock.ts';
+import { formatCount, plural } from '../../lib/format.ts';
+import { Button } from '../../ui/Button.tsx';
 import { Empty } from '../../ui/Empty.tsx';
-import { Lamp } from '../../ui/Lamp.tsx';
-import type { LampShape, Tone } from '../../ui/Lamp.tsx';
-import { Segmented } from '../../ui/Segmented.tsx';
+import { ExportMenu } from '../../ui/ExportMenu.tsx';
+import { Notice } from '../../ui/Notice.tsx';
+import { EventFilter } from './EventFilter.tsx';
+import { EventTable } from './EventTable.tsx';
 import styles from './Events.module.css';
-import { groupEvents, isRefusal } from './group.ts';
+import { eventMatcher, parseEventFilter, withField } from './filter.ts';
+import { groupEvents } from './group.ts';
 import type { EventLine } from './group.ts';
+import { useEventLog } from './use-log.ts';
 
-type Level = LogEntry['level'];
-type Filter = 'all' | 'warn' | 'error' | 'refused';
+/** Writes the filter into the address without a step in its history for every letter. */
+function rewrite(q: string): void {
+  window.history.replaceState(null, '', hashOf('events', q === '' ? {} : { q }));
+  window.dispatchEvent(new HashChangeEvent('hashchange'));
+}
 
-const levels: Record<Level, { words: string; tone: Tone; shape: LampShape; rank: number }> = {
-  info: { words: 'Info', tone: 'idle', shape: 'ring', rank: 0 },
-  warn: { words: 'Warning', tone: 'warn', shape: 'triangle', rank: 1 },
-  error: { words: 'Error', tone: 'bad', shape: 'cross', rank: 2 },
-};
+/** What happened, newest first, in the host's words. `params`: `q`, the filter. */
+export function EventsView({ params }: { params: URLSearchParams }): ReactNode {
+  const q = params.get('q') ?? '';
+  const { log, failure } = useEventLog();
+  const now = useHostNow();
+  // Only what looks back from now has to be looked through again every second.
+  const moment = useMemo(() => parseEventFilter(q).some(({ field }) => field === 'last'), [q]) ? now : null;
+  const matching = useMemo(() => (q === '' ? log : log.filter(eventMatcher(q, moment ?? Date.now()))), [log, q, moment]);
+  const live = useMemo(() => groupEvents(matching), [matching]);
 
-/** What happened, newest first, in the host's words. */
-export function EventsView(): ReactNode {
-  const log = useServer((state) => state.log);
-  const [filter, setFilter] = useState<Filter>('all');
-  const shown = useMemo(() => {
-    if (filter === 'refused') return groupEvents(log.filter(isRefusal));
-    const least = filter === 'all' ? 0 : levels[filter].rank;
-    return groupEvents(log.filter((entry) => levels[entry.level].rank >= least));
-  }, [log, filter]);
+  const frame = useRef<HTMLDivElement>(null);
+  const [held, setHeld] = useState<{ q: string; lines: readonly EventLine[] } | null>(null);
+  // What was held under another filter is of no use under this one.
+  const kept = held !== null && held.q === q ? held.lines : null;
+  const lines = kept ?? live;
+  const newest = kept?.[0]?.entry.id ?? 0;
+  const behind = kept === null ? 0 : live.filter(({ entry }) => entry.id > newest).length;
+  const hold = (): void => setHeld({ q, lines: live });
+  const follow = (): void => {
+    setHeld(null);
+    frame.current?.scrollTo({ top: 0 });
+  };
+  useEffect(() => {
+    frame.current?.scrollTo({ top: 0 });
+  }, [q]);
+  const only = useMemo(() => (field: 'code' | 'session', value: string) => rewrite(withField(q, [field], [{ field, value }])), [q]);
   return (
     <div className={styles.view}>
       <div className={styles.top}>
         <h1>Events</h1>
-        <span className={styles.soft}>{plural(shown.length, 'event')}</span>
-        <Segmented
-          label="Events to show"
-          value={filter}
-          onChange={setFilter}
-          choices={[
-            { value: 'all', label: 'All' },
-            { value: 'warn', label: 'Warnings and errors' },
-            { value: 'error', label: 'Errors' },
-            { value: 'refused', label: 'Refused clients' },
-          ]}
-        />
+        <span className={styles.soft}>
+          {matching.length === log.length
+            ? plural(live.length, 'event')
+            : `${plural(live.length, 'event')} of ${plural(log.length, 'line')}`}
+        </span>
+        <span className={styles.right}>
+          {kept === null ? (
+            <Button small onClick={hold} title="New events are counted and not shown; scrolling down does the same">
+              Stop following
+            </Button>
+          ) : (
+            <Button small look={behind > 0 ? 'primary' : 'plain'} onClick={follow}>
+              Follow{behind > 0 && `, ${formatCount(behind)} new`}
+            </Button>
+          )}
+          <ExportMenu what="events" shown={() => matching.toReversed()} all={() => log.toReversed()} />
+        </span>
       </div>
+      <EventFilter text={q} onChange={rewrite} log={log} />
+      {failure && (
+        <Notice tone="warn" hint={failure.hint} live>
+          Older events could not be fetched: {failure.message}
+        </Notice>
+      )}
       <div className={styles.frame}>
-        {shown.length === 0 ? (
-          <Empty title={log.length === 0 ? 'Nothing has happened yet' : 'No events of this kind'}>
+        {lines.length === 0 ? (
+          <Empty
+            title={log.length === 0 ? 'Nothing has happened yet' : 'No events of this kind'}
+            {...(q === '' ? {} : { actions: <Button onClick={() => rewrite('')}>Clear the filter</Button> })}
+          >
             Lost backends, refused clients, changes of the map and moves are noted here.
           </Empty>
         ) : (
-          <table className={styles.table}>
-            <thead>
-              <tr>
-                <th scope="col">Time</th>
-                <th scope="col">Level</th>
-                <th scope="col">Event</th>
-                <th scope="col">Session</th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((line) => (
-                <Line key={line.entry.id} line={line} />
-              ))}
-            </tbody>
-          </table>
+          <EventTable lines={lines} frame={frame} onTop={(isAtTop) => (isAtTop ? setHeld(null) : hold())} onOnly={only} />
         )}
       </div>
     </div>
-  );
-}
-
-function Line({ line: { entry, times } }: { line: EventLine }): ReactNode {
-  const level = levels[entry.level];
-  return (
-    <tr>
-      <td title={formatMoment(entry.at)}>{formatClock(entry.at)}</td>
-      <td>
-        <span className={styles.level}>
-          <Lamp tone={level.tone} shape={level.shape} />
-          {level.words}
-        </span>
-      </td>
-      <td className={styles.message}>
-        {entry.message}{' '}
-        {times > 1 && (
-          <span className={styles.times} title={`Said ${formatCount(times)} times; this is the last time`}>
-            {formatCount(times)} times
-          </span>
-        )}{' '}
-        <code className={styles.code}>{entry.code}</code>
-      </td>
-      <td>
-        {entry.sessionId !== null && (
-          <a href="#/sessions" onClick={() => useView.setState({ detail: entry.sessionId })}>
-            {entry.sessionId}
-          </a>
-        )}
-      </td>
-    </tr>
   );
 }
