@@ -10,7 +10,7 @@ import { Notice } from '../../ui/Notice.tsx';
 import { EventFilter } from './EventFilter.tsx';
 import { EventTable } from './EventTable.tsx';
 import styles from './Events.module.css';
-import { eventMatcher, parseEventFilter, withField } from './filter.ts';
+import { eventMatcher, withField } from './filter.ts';
 import { groupEvents } from './group.ts';
 import type { EventLine } from './group.ts';
 import { useEventLog } from './use-log.ts';
@@ -26,9 +26,9 @@ export function EventsView({ params }: { params: URLSearchParams }): ReactNode {
   const q = params.get('q') ?? '';
   const { log, failure } = useEventLog();
   const now = useHostNow();
-  // Only what looks back from now has to be looked through again every second.
-  const moment = useMemo(() => parseEventFilter(q).some(({ field }) => field === 'last'), [q]) ? now : null;
-  const matching = useMemo(() => (q === '' ? log : log.filter(eventMatcher(q, moment ?? Date.now()))), [log, q, moment]);
+  // Only a filter that speaks of time has to be looked through again every second.
+  const moment = /(last|from|to):/i.test(q) ? now : 0;
+  const matching = useMemo(() => (q === '' ? log : log.filter(eventMatcher(q, moment))), [log, q, moment]);
   const live = useMemo(() => groupEvents(matching), [matching]);
 
   const frame = useRef<HTMLDivElement>(null);
