@@ -6,5 +6,7 @@ export * from './history.ts';
 export * from './capture.ts';
 export * from './detail.ts';
 export * from './calls.ts';
+export * from './commands.ts';
+export * from './connect-lines.ts';
 export * from './events.ts';
 export * from './shell.ts';

@@ -2,6 +2,7 @@
 import { makeVerifier } from '../auth/verifier.ts';
 import {
   CallError,
+  isLoopback,
   settings as settingsSchema,
   type CallParsed,
   type Handlers,
@@ -171,11 +172,6 @@ export class ServedSettings {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
-}
-
-/** Whether an address can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 /** Trust lets everybody in who can reach the port: only on loopback (DESIGN.md section 7). Throws `CallError`. */

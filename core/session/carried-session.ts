@@ -47,8 +47,6 @@ export class CarriedSession {
   #found: readonly StatePin[] = [];
   /** The server would say of the session what stands here. */
   #isKnown = true;
-  /** It was found that the server has to be asked, in somebody's hold, and it has not been since. */
-  #isLookPutOff = false;
 
   constructor(session: LeasedSession, host: LeaseHost) {
     this.#session = session;
@@ -108,12 +106,6 @@ export class CarriedSession {
     return false;
   }
 
-  /** Like `needsLook`, but false where a look has failed: then the session goes on as it can. */
-  owesLook(): boolean {
-    const { journal } = this.#session.forwarder;
-    return (this.#isLookPutOff || (journal.peekEffects() & LOOK) !== 0) && this.needsLook();
-  }
-
   /** Whether statements have passed since the last safe point after which it would have to be asked. */
   get isTouched(): boolean {
     const effects = this.#session.forwarder.journal.peekEffects();
@@ -123,10 +115,7 @@ export class CarriedSession {
 
   /** What ties it to its server connection and stands in no catalog; at a safe point, that of this moment included. */
   ties(): readonly StatePin[] {
-    if (this.needsLook()) {
-      this.#isKnown = false;
-      this.#isLookPutOff = true;
-    }
+    if (this.needsLook()) this.#isKnown = false;
     return this.#ties.pins(this.profile);
   }
 
@@ -140,7 +129,6 @@ export class CarriedSession {
     const { forwarder, place } = this.#session;
     const { journal } = forwarder;
     const { states } = this.#host;
-    this.#isLookPutOff = false;
     const deliver = (body: Buffer): void => forwarder.deliverNotification(frame(Server.NotificationResponse, body));
     if (/^(?:create|alter|do|call)\b/i.test(journal.suspect ?? '')) states.forgetFunctions(place.login);
     if (this.profile === 'strict') for (const name of (await states.settingsInFunctions(place.login)).names) journal.customNames.add(name);

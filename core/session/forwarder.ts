@@ -244,8 +244,6 @@ export class Forwarder implements ServerOwner {
     this.#tellParameters(server);
     this.link.suspended = false;
     this.#continue();
-    // It was meant for what has just passed, and came while the session was looked at on its former server connection.
-    if (!this.link.suspended) this.#cancellation.deliverHeld();
   }
 
   /** Answers the request that waits at the head of a detached session's input with an error, as a server would. */
@@ -307,7 +305,7 @@ export class Forwarder implements ServerOwner {
     this.#onDeparture = null;
     this.#onServerLost = null;
     this.#continue();
-    if (!this.link.suspended) this.#cancellation.deliverHeld();
+    this.#cancellation.deliverHeld();
   }
 
   /**
@@ -442,8 +440,6 @@ export class Forwarder implements ServerOwner {
   }
 
   #continue(): void {
-    // What the client sent next would be taken for a part of what the server is still to be asked about.
-    if (this.hasInput && this.#onSafe === null && !this.#departing && this.isSafe && this.#lessee?.looksFirst() === true) return;
     this.#pump();
     if (this.#ended) return;
     if (this.#departing) this.#depart();

@@ -115,12 +115,6 @@ export class Lease implements Lessee, Want {
     else if (this.pins.length === 0 && !this.#isHeld) this.#giveBack();
   }
 
-  looksFirst(): boolean {
-    if (this.#mode === 'session' || !this.#carried.owesLook()) return false;
-    void this.#look();
-    return true;
-  }
-
   wanted(): void {
     if (this.#acquisition !== null || this.#absence !== null) return;
     const server = this.#host.pools.take(this);

@@ -31,11 +31,6 @@ export interface Lessee {
   readonly isAway: boolean;
   /** The session is at a safe point, and something may have happened since the last one. */
   boundary(): void;
-  /**
-   * The session is at a safe point and its client's next message is at hand: true when something has to be done before that passes; then
-   * the session is suspended until it is.
-   */
-  looksFirst(): boolean;
   /** A detached session's client wants something; more than once while it waits. */
   wanted(): void;
   /** It wants nothing any more: what it wanted was refused. */

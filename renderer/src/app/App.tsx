@@ -1,6 +1,7 @@
 import { Suspense, lazy, useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
 import { DragLayer } from '../features/drag/DragLayer.tsx';
+import { CommandCentre } from '../features/palette/CommandCentre.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
 import { YardView } from '../features/yard/YardView.tsx';
 import { cx } from '../lib/cx.ts';
@@ -121,6 +122,7 @@ export function App(): ReactNode {
           <OperationPanels />
         </Suspense>
       )}
+      <CommandCentre />
     </div>
   );
 }

@@ -9,6 +9,8 @@ const choices = z.object({
   /** `system`: off where the desktop asks for reduced motion. */
   motion: z.enum(['system', 'on', 'off']).catch('system'),
   density: z.enum(['comfortable', 'compact']).catch('comfortable'),
+  /** Whether a key without Ctrl, Cmd or Alt gives a command: voice control and a hand that slips press such keys by mistake. */
+  singleKeys: z.boolean().catch(true),
 });
 export type PreferenceChoices = z.infer<typeof choices>;
 
@@ -38,9 +40,9 @@ export const usePreferences = create<Preferences>()(() => ({ ...choices.parse({}
 /** Changes a choice, at once and for the next time. */
 export function prefer(change: Partial<PreferenceChoices>): void {
   usePreferences.setState(change);
-  const { theme, motion, density } = usePreferences.getState();
+  const { theme, motion, density, singleKeys } = usePreferences.getState();
   try {
-    window.localStorage.setItem(KEY, JSON.stringify({ theme, motion, density }));
+    window.localStorage.setItem(KEY, JSON.stringify({ theme, motion, density, singleKeys }));
   } catch {
     // A full or forbidden storage: the choice holds until the window closes.
   }

@@ -13,6 +13,8 @@ interface DialogProps {
   onClose: () => void;
   /** Where the focus goes first; without it to the first control. */
   initialFocus?: () => HTMLElement | null;
+  /** Called once it is gone and the focus is back where it was. */
+  onClosed?: () => void;
   children: ReactNode;
 }
 
@@ -29,7 +31,7 @@ function useFocusReturn(): (event: Event) => void {
 }
 
 /** A modal dialog that is open as long as it is rendered. Compose its inside from `DialogBody` and `DialogFoot`. */
-export function Dialog({ title, description, width = 560, onClose, initialFocus, children }: DialogProps): ReactNode {
+export function Dialog({ title, description, width = 560, onClose, initialFocus, onClosed, children }: DialogProps): ReactNode {
   const returnFocus = useFocusReturn();
   return (
     <RadixDialog.Root open onOpenChange={(open) => !open && onClose()}>
@@ -45,7 +47,10 @@ export function Dialog({ title, description, width = 560, onClose, initialFocus,
             event.preventDefault();
             target.focus();
           }}
-          onCloseAutoFocus={returnFocus}
+          onCloseAutoFocus={(event) => {
+            returnFocus(event);
+            onClosed?.();
+          }}
         >
           <div className={styles.head}>
             <RadixDialog.Title className={styles.title}>{title}</RadixDialog.Title>

@@ -42,7 +42,7 @@ export function EndpointLine({
   const look = statusLook[endpoint.status];
   const { sslmode } = tlsOf(endpoint.url);
   return (
-    <li className={styles.line} aria-label={`Endpoint ${endpoint.id}`}>
+    <li className={styles.line} aria-label={`Endpoint ${endpoint.id}`} data-endpoint={endpoint.id} data-backend={endpoint.backend}>
       <div className={styles.plate}>
         <span className={styles.name} title={endpoint.id}>
           {endpoint.id}

@@ -43,35 +43,50 @@ export function dismiss(endpoint: string): void {
   });
 }
 
-/** What came last at an endpoint counts: what an earlier call says after it is not shown any more. */
-async function follow(endpoint: string, work: Work, call: () => Promise<unknown>): Promise<void> {
+/** How it ended; null: something else was done to the endpoint meanwhile, and what this call said after that is not shown any more. */
+export type Ended = Failure | 'done' | null;
+
+/** What came last at an endpoint counts. */
+async function follow(endpoint: string, work: Work, call: () => Promise<unknown>): Promise<Ended> {
   const started: Control = { work, done: null, failure: null };
   put(endpoint, started);
   const failure = await call().then(
     () => null,
     (error: unknown) => failureOf(error),
   );
-  if (useControls.getState().byEndpoint[endpoint] === started) put(endpoint, { work: null, done: failure ? null : work, failure });
+  if (useControls.getState().byEndpoint[endpoint] !== started) return null;
+  put(endpoint, { work: null, done: failure ? null : work, failure });
+  return failure ?? 'done';
+}
+
+/** One of PgBouncer's commands. */
+export type PoolCommand = Exclude<Work, 'pooling'>;
+
+/** Gives one to an endpoint, and answers how it ended. */
+export function command(call: HostCall, work: PoolCommand, endpoint: string): Promise<Ended> {
+  return follow(endpoint, work, () =>
+    work === 'pause' ? call('pool.pause', { endpoint, withinMs: PAUSE_WITHIN_MS }) : call(`pool.${work}`, { endpoint }),
+  );
 }
 
 /** Stops server connections from being given out. Takes until all are given back; `resume` ends that, too. */
 export function pause(call: HostCall, endpoint: string): void {
-  void follow(endpoint, 'pause', () => call('pool.pause', { endpoint, withinMs: PAUSE_WITHIN_MS }));
+  void command(call, 'pause', endpoint);
 }
 
 /** Ends a pause, or one that is still under way. */
 export function resume(call: HostCall, endpoint: string): void {
-  void follow(endpoint, 'resume', () => call('pool.resume', { endpoint }));
+  void command(call, 'resume', endpoint);
 }
 
 /** Has server connections replaced as they are given back. */
 export function reconnect(call: HostCall, endpoint: string): void {
-  void follow(endpoint, 'reconnect', () => call('pool.reconnect', { endpoint }));
+  void command(call, 'reconnect', endpoint);
 }
 
 /** Ends the sessions and server connections of an endpoint. */
 export function kill(call: HostCall, endpoint: string): void {
-  void follow(endpoint, 'kill', () => call('pool.kill', { endpoint }));
+  void command(call, 'kill', endpoint);
 }
 
 /** Sets how the sessions of an endpoint are pooled. */

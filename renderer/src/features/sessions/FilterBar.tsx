@@ -104,6 +104,7 @@ export function FilterBar({ input }: { input: RefObject<HTMLInputElement | null>
         />
         <input
           ref={input}
+          data-filter
           type="text"
           role="combobox"
           aria-label="Filter sessions"

@@ -3,9 +3,8 @@ import type { Range } from '@tanstack/react-virtual';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { CSSProperties, KeyboardEvent, MouseEvent, ReactNode, RefObject } from 'react';
 import { useMotion, useRowPx } from '../../store/preferences.ts';
-import { toggleFlag, toggleTop } from '../../store/marks.ts';
 import { useServer } from '../../store/server.ts';
-import { openMigrate, select, useView } from '../../store/view.ts';
+import { select, useView } from '../../store/view.ts';
 import { filterChoice } from './apply-filter.ts';
 import { shownColumns, tracksOf, useColumnChoice } from './column-choice.ts';
 import styles from './Grid.module.css';
@@ -16,18 +15,6 @@ import { isSortColumn } from './sort.ts';
 
 /** Cells are tinted only with fewer rows in sight than this. */
 const TINTED_ROWS = 30;
-
-/** The sessions that a key in a row is about: the selection, else that row. */
-function meant(id: number): readonly number[] {
-  const { selected } = useView.getState();
-  return selected.size > 0 ? [...selected] : [id];
-}
-
-/** Opens the menu of a session's filters under its row. */
-function openFilterMenu(id: number): void {
-  const row = document.querySelector(`[role="row"][data-id="${id}"]`)?.getBoundingClientRect();
-  if (row) useView.setState({ filterMenu: { id, column: null, at: { x: row.left + 90, y: row.bottom } } });
-}
 
 /** Applies the filter that a cell stands for: shows only its like, or leaves them out. */
 function filterBy(id: number, target: Element, exclude: boolean): void {
@@ -48,9 +35,8 @@ function openDetail(id: number): void {
 
 /**
  * The live table: a `grid` with one tab stop in its rows.
- * Keys in a row: arrows, Page Up/Down, Home, End move; with Shift they extend the selection; Space ticks the row; Ctrl+A ticks
- * all that match; Enter opens the details; M opens the migrate dialog; F filters by what the row says, as Alt and a click on a cell do
- * (with Shift they leave out); T keeps it on top, G flags it, N writes a note on it; Escape clears the selection.
+ * Its own keys: arrows, Page Up/Down, Home, End move; with Shift they extend the selection; Space ticks the row. All others are commands
+ * (core/contract/commands.ts). Alt and a click on a cell filter by what it says; with Shift they leave it out.
  */
 export function Grid({ order, held }: GridProps): ReactNode {
   const scroll = useRef<HTMLDivElement>(null);
@@ -126,11 +112,6 @@ export function Grid({ order, held }: GridProps): ReactNode {
     virtual.scrollToIndex(order.indexOf(next));
   }
 
-  function live(ids: readonly number[]): number[] {
-    const { sessions } = useServer.getState();
-    return ids.filter((id) => sessions.has(id));
-  }
-
   function onKeyDown(event: KeyboardEvent): void {
     const page = Math.max(1, Math.floor((scroll.current?.clientHeight ?? 0) / rowPx) - 2);
     const moves: Record<string, number> = {
@@ -143,22 +124,10 @@ export function Grid({ order, held }: GridProps): ReactNode {
     };
     const id = order[activeIndex];
     const to = moves[event.key];
-    const command = event.ctrlKey || event.metaKey;
     if (to !== undefined) moveTo(to, event.shiftKey);
     else if (id === undefined) return;
     else if (event.key === ' ') {
       useView.setState((state) => clickSelection(state, order, id, { shift: false, toggle: true }));
-    } else if (event.key === 'Enter') openDetail(id);
-    else if (event.key.toLowerCase() === 'a' && command) select(live(order), null);
-    else if (event.key.toLowerCase() === 'm' && !command) {
-      openMigrate(meant(id));
-    } else if (event.key.toLowerCase() === 'f' && !command) openFilterMenu(id);
-    else if (event.key.toLowerCase() === 't' && !command) toggleTop(meant(id));
-    else if (event.key.toLowerCase() === 'g' && !command) toggleFlag(meant(id));
-    else if (event.key.toLowerCase() === 'n' && !command) useView.setState({ noteOn: id });
-    else if (event.key === 'Escape') {
-      if (useView.getState().detail !== null) useView.setState({ detail: null });
-      else select([], null);
     } else return;
     event.preventDefault();
     event.stopPropagation();

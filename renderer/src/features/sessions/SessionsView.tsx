@@ -1,10 +1,10 @@
-import { Suspense, lazy, useEffect, useRef, useState } from 'react';
+import { Suspense, lazy, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useHost } from '../../bridge/client.ts';
 import { formatCount, plural } from '../../lib/format.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
-import { toggleFreeze, useView } from '../../store/view.ts';
+import { useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { useAddress } from './address.ts';
@@ -25,11 +25,6 @@ const Confirm = lazy(() => import('./Confirm.tsx'));
 const FilterMenu = lazy(() => import('./FilterMenu.tsx').then((module) => ({ default: module.FilterMenu })));
 const NoteDialog = lazy(() => import('./NoteDialog.tsx'));
 
-/** Whether a key belongs to the element it was pressed on rather than to the view. */
-function ownsKeys(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest('input, textarea, select, button, a, [role="row"], [role="dialog"]') !== null;
-}
-
 /** The live table of sessions with its filter, its bulk actions and the drawer of one session. */
 export function SessionsView(): ReactNode {
   const call = useHost();
@@ -47,18 +42,6 @@ export function SessionsView(): ReactNode {
   const known = useServer((state) => state.host !== null);
   const [closing, setClosing] = useState<readonly number[] | null>(null);
   const { failure, run, clear } = useAction();
-
-  useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || ownsKeys(event.target)) return;
-      if (event.key === ' ' || event.key.toLowerCase() === 'p') toggleFreeze();
-      else if (event.key === '/') filterInput.current?.focus();
-      else return;
-      event.preventDefault();
-    };
-    window.addEventListener('keydown', onKeyDown);
-    return () => window.removeEventListener('keydown', onKeyDown);
-  }, []);
 
   const closeSessions = (ids: readonly number[]): void => {
     setClosing(null);
