@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import { prefer, usePreferences } from '../store/preferences.ts';
 import { useServer } from '../store/server.ts';
 import type { Feed } from '../store/server.ts';
+import { CaptureStrip } from '../features/session/CaptureStrip.tsx';
 import { CopyButton } from '../ui/CopyLine.tsx';
 import { Lamp } from '../ui/Lamp.tsx';
 import type { LampShape, Tone } from '../ui/Lamp.tsx';
@@ -53,6 +54,7 @@ export function Header(): ReactNode {
           </span>
         )}
       </div>
+      <CaptureStrip />
       <Segmented
         label="Theme"
         value={theme}

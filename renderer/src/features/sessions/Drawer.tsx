@@ -1,34 +1,24 @@
 import { X } from 'lucide-react';
 import { useMemo } from 'react';
 import type { ReactNode } from 'react';
-import type { SessionRow } from '../../../../core/contract/index.ts';
+import type { SessionDetail, SessionRow } from '../../../../core/contract/index.ts';
 import { useHostNow } from '../../lib/clock.ts';
 import { asSentence, formatBytes, formatClock, formatCount, formatMoment, formatMs, formatSpan, plural } from '../../lib/format.ts';
 import { useServer } from '../../store/server.ts';
 import { openMigrate, useView } from '../../store/view.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
-import { BackendMark } from '../endpoints/BackendMark.tsx';
-import { PausedMark } from '../endpoints/PausedMark.tsx';
+import { Notice } from '../../ui/Notice.tsx';
 import { OutcomeLabel } from '../migrate/Outcome.tsx';
+import { CaptureSection } from '../session/CaptureSection.tsx';
+import { SafePointSection } from '../session/SafePointSection.tsx';
+import { Fact, Facts, Section } from '../session/Section.tsx';
+import { SettingsSection, StatementsSection, WaitFacts } from '../session/StateSections.tsx';
+import { useDetail } from '../session/use-detail.ts';
+import { ClientSection, RouteSection, ServerSection } from '../session/Who.tsx';
 import styles from './Drawer.module.css';
-import { requestName, responseName } from './messages.ts';
-import { askedFor, fallThrough } from './route-words.ts';
-import { states, transactionWords } from './states.ts';
+import { states } from './states.ts';
 import { Timeline } from './Timeline.tsx';
-
-function messageAt(message: SessionRow['lastRequest'], name: (type: string) => string): string {
-  return message ? `${name(message.type)}, clock ${formatCount(message.at)}` : 'none yet';
-}
-
-/** Whether the session stands at a safe point, and if not what keeps it from one. */
-function safePoint(row: SessionRow): { safe: boolean; words: string } {
-  if (row.outstanding > 0) return { safe: false, words: `${formatCount(row.outstanding)} answers outstanding` };
-  if (row.transaction !== 'I') {
-    return { safe: false, words: row.transaction === null ? 'not ready yet' : transactionWords[row.transaction] };
-  }
-  return { safe: true, words: 'at a safe point' };
-}
 
 interface DrawerProps {
   id: number;
@@ -40,6 +30,7 @@ export function Drawer({ id, onCloseSession }: DrawerProps): ReactNode {
   const live = useServer((state) => state.sessions.get(id));
   const ghost = useServer((state) => state.closed.get(id)?.row);
   const row = live ?? ghost;
+  const { detail, failure } = useDetail(id);
   const close = (): void => {
     useView.setState({ detail: null });
     document.querySelector<HTMLElement>('[role="row"][tabindex="0"]')?.focus();
@@ -70,136 +61,76 @@ export function Drawer({ id, onCloseSession }: DrawerProps): ReactNode {
           Close session…
         </Button>
       </div>
-      {row ? <Facts row={row} closed={!live} /> : <p className={styles.group}>This session is gone.</p>}
-      <Transfers id={id} />
-      {row && <Timeline row={row} closed={!live} />}
+      {failure !== null && live !== undefined && (
+        <div className={styles.actions}>
+          <Notice tone="warn" hint={failure.hint}>
+            {failure.message}
+          </Notice>
+        </div>
+      )}
+      {row ? (
+        <>
+          <NowSection row={row} closed={!live} detail={detail} />
+          <ClientSection row={row} detail={detail} />
+          <RouteSection row={row} detail={detail} />
+          <ServerSection row={row} detail={detail} />
+          <SafePointSection row={row} point={detail?.safePoint ?? null} />
+          <PoolingSection row={row} />
+          <SettingsSection detail={detail} />
+          <StatementsSection detail={detail} />
+          <CaptureSection id={id} closed={!live} />
+          <TransfersSection id={id} />
+          <Timeline row={row} closed={!live} />
+          <SoFarSection row={row} />
+        </>
+      ) : (
+        <p className={styles.gone}>This session is gone.</p>
+      )}
     </aside>
   );
 }
 
-function Facts({ row, closed }: { row: SessionRow; closed: boolean }): ReactNode {
+/** What it does at the moment. */
+function NowSection({ row, closed, detail }: { row: SessionRow; closed: boolean; detail: SessionDetail | null }): ReactNode {
   const now = useHostNow();
   const state = states[row.state];
-  const point = safePoint(row);
   return (
-    <>
-      <section className={styles.group}>
-        <h3>Now</h3>
-        <dl className={styles.facts}>
-          <dt>State</dt>
-          <dd>
-            {closed ? (
-              'closed'
-            ) : (
-              <span className={styles.inline}>
-                <Lamp tone={state.tone} shape={state.shape} />
-                {row.state}
-              </span>
-            )}
-          </dd>
-          <dt>Since</dt>
-          <dd title={formatMoment(row.stateSince)}>{formatSpan(now - row.stateSince)} ago</dd>
-          <dt>Safe point</dt>
-          <dd>
+    <Section title="Now">
+      <Facts>
+        <Fact name="State">
+          {closed ? (
+            'closed'
+          ) : (
             <span className={styles.inline}>
-              <Lamp tone={point.safe ? 'good' : 'warn'} shape={point.safe ? 'full' : 'half'} />
-              {point.words}
+              <Lamp tone={state.tone} shape={state.shape} />
+              {row.state}
             </span>
-          </dd>
-          <dt>Outstanding</dt>
-          <dd>{formatCount(row.outstanding)}</dd>
-          <dt>Last request</dt>
-          <dd>{messageAt(row.lastRequest, requestName)}</dd>
-          <dt>Last response</dt>
-          <dd>{messageAt(row.lastResponse, responseName)}</dd>
-          <dt>Last statement</dt>
-          <dd>{row.statementKind ?? 'none yet'}</dd>
-          {row.transfer && (
-            <>
-              <dt>Transfer</dt>
-              <dd>
-                to {row.transfer.to}: {row.transfer.phase}
-              </dd>
-            </>
           )}
-        </dl>
-      </section>
-      <section className={styles.group}>
-        <h3>Route</h3>
-        <dl className={styles.facts}>
-          <dt>Client</dt>
-          <dd>
-            {row.clientAddress}:{row.clientPort}
-          </dd>
-          <dt>Encryption</dt>
-          <dd>{row.tls ?? 'none, plain text'}</dd>
-          <dt>Endpoint</dt>
-          <dd>
-            <span className={styles.inline}>
-              {row.endpoint} <PausedMark id={row.endpoint} />
-            </span>
-          </dd>
-          <dt>Asked for</dt>
-          <dd>
-            {fallThrough(row) === null ? (
-              askedFor(row)
-            ) : (
-              <span className={styles.inline}>
-                <Lamp tone="warn" shape="triangle" />
-                <span>{askedFor(row)}</span>
-              </span>
-            )}
-          </dd>
-          <dt>Backend</dt>
-          <dd>
-            <BackendMark backend={row.backend} /> {row.backend}
-          </dd>
-          <dt>Server process</dt>
-          <dd>{row.serverPid ?? (row.state === 'waiting' ? 'none, waits for one' : 'none now')}</dd>
-          <dt>Database</dt>
-          <dd>{row.database}</dd>
-          <dt>User</dt>
-          <dd>{row.user}</dd>
-        </dl>
-      </section>
-      <Pooling row={row} />
-      <section className={styles.group}>
-        <h3>So far</h3>
-        <dl className={styles.facts}>
-          <dt>Connected</dt>
-          <dd title={formatMoment(row.connectedAt)}>{formatSpan(now - row.connectedAt)} ago</dd>
-          <dt>Queries</dt>
-          <dd>
-            {formatCount(row.queries)} in {formatCount(row.transactions)} transactions
-          </dd>
-          <dt>From the client</dt>
-          <dd>{formatBytes(row.bytesIn)}</dd>
-          <dt>From the server</dt>
-          <dd>{formatBytes(row.bytesOut)}</dd>
-          <dt>Migrations</dt>
-          <dd>{formatCount(row.migrations)}</dd>
-          <dt>Servers outlived</dt>
-          <dd>{formatCount(row.resurrections)}</dd>
-        </dl>
-      </section>
-    </>
+        </Fact>
+        <Fact name="Since">
+          <span title={formatMoment(row.stateSince)}>{formatSpan(now - row.stateSince)}</span>
+        </Fact>
+        {row.transfer && (
+          <Fact name="Transfer">
+            to {row.transfer.to}: {row.transfer.phase}
+          </Fact>
+        )}
+      </Facts>
+      <WaitFacts detail={detail} />
+    </Section>
   );
 }
 
-/** How often it was given a server connection, and why it keeps the one it has. */
-function Pooling({ row }: { row: SessionRow }): ReactNode {
+/** How often it was given a server connection and how long it waited, and why it keeps the one it has. */
+function PoolingSection({ row }: { row: SessionRow }): ReactNode {
   const now = useHostNow();
   return (
-    <section className={styles.group}>
-      <h3>Pooling</h3>
-      <dl className={styles.facts}>
-        <dt>Mode</dt>
-        <dd>{row.poolMode}</dd>
-        <dt>Given a server</dt>
-        <dd>{plural(row.assignments, 'time')}</dd>
-        <dt>Waited</dt>
-        <dd>{formatMs(row.waitMs)} in all</dd>
-      </dl>
+    <Section title="Pins and waits" gist={row.pins.length > 0 ? plural(row.pins.length, 'pin') : 'no pins'}>
+      <Facts>
+        <Fact name="Mode">{row.poolMode}</Fact>
+        <Fact name="Given a server">{plural(row.assignments, 'time')}</Fact>
+        <Fact name="Waited">{formatMs(row.waitMs)} in all</Fact>
+      </Facts>
       {row.pins.length > 0 && (
         <ul className={styles.pins} aria-label="Pins">
           {row.pins.map((pin) => (
@@ -218,16 +149,37 @@ function Pooling({ row }: { row: SessionRow }): ReactNode {
           ))}
         </ul>
       )}
-    </section>
+    </Section>
   );
 }
 
-function Transfers({ id }: { id: number }): ReactNode {
+/** What it has done so far. */
+function SoFarSection({ row }: { row: SessionRow }): ReactNode {
+  const now = useHostNow();
+  return (
+    <Section title="So far" gist={`connected ${formatSpan(now - row.connectedAt)} ago`}>
+      <Facts>
+        <Fact name="Connected">
+          <span title={formatMoment(row.connectedAt)}>{formatSpan(now - row.connectedAt)} ago</span>
+        </Fact>
+        <Fact name="Queries">
+          {formatCount(row.queries)} in {formatCount(row.transactions)} transactions
+        </Fact>
+        <Fact name="From the client">{formatBytes(row.bytesIn)}</Fact>
+        <Fact name="From the server">{formatBytes(row.bytesOut)}</Fact>
+        <Fact name="Migrations">{formatCount(row.migrations)}</Fact>
+        <Fact name="Servers outlived">{formatCount(row.resurrections)}</Fact>
+      </Facts>
+    </Section>
+  );
+}
+
+/** How it was moved. */
+function TransfersSection({ id }: { id: number }): ReactNode {
   const transfers = useServer((state) => state.transfers);
   const own = useMemo(() => [...transfers.values()].filter((transfer) => transfer.sessionId === id).reverse(), [transfers, id]);
   return (
-    <section className={styles.group}>
-      <h3>Transfers</h3>
+    <Section title="Transfers" gist={own.length === 0 ? 'none' : String(own.length)}>
       {own.length === 0 && <p className={styles.note}>This session has not been moved.</p>}
       <ul>
         {own.slice(0, 20).map((transfer) => (
@@ -244,6 +196,6 @@ function Transfers({ id }: { id: number }): ReactNode {
           </li>
         ))}
       </ul>
-    </section>
+    </Section>
   );
 }

@@ -5,6 +5,7 @@ import { useHost } from '../../bridge/client.ts';
 import { asSentence, formatClock, formatMoment, plural } from '../../lib/format.ts';
 import { failureOf, type Failure } from '../../lib/use-action.ts';
 import { Notice } from '../../ui/Notice.tsx';
+import { Section } from '../session/Section.tsx';
 import styles from './Drawer.module.css';
 
 /** What happened to a session, newest first; asked for anew when something has. */
@@ -30,8 +31,7 @@ export function Timeline({ row, closed }: { row: SessionRow; closed: boolean }):
     };
   }, [call, row.id, change]);
   return (
-    <section className={styles.group}>
-      <h3>Timeline</h3>
+    <Section title="Timeline" {...(timeline === null ? {} : { gist: plural(timeline.events.length, 'event') })}>
       {failure && <Notice tone="warn">{failure.message}</Notice>}
       {timeline && (
         <ol className={styles.timeline} aria-label={`Timeline of session ${row.id}`}>
@@ -46,6 +46,6 @@ export function Timeline({ row, closed }: { row: SessionRow; closed: boolean }):
       {timeline !== null && timeline.forgotten > 0 && (
         <p className={styles.note}>{plural(timeline.forgotten, 'event')} between are left out.</p>
       )}
-    </section>
+    </Section>
   );
 }
