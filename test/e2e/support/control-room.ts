@@ -64,6 +64,30 @@ export function stepOf(panel: Locator, application: string): Locator {
   return panel.getByRole('listitem').filter({ hasText: new RegExp(`Session \\d+, ${application}`) });
 }
 
+/** A node of the yard: an application or a session, an endpoint, or a backend, by how its name begins. */
+export function yardNode(page: Page, name: string): Locator {
+  return page.getByRole('treeitem', { name: new RegExp(`^${name.replaceAll('.', '\\.')}(,|$)`) });
+}
+
+/** The dialog that points an endpoint at another server. */
+export function remapDialog(page: Page, endpoint: string): Locator {
+  return page.getByRole('dialog', { name: `Point ${endpoint} elsewhere` });
+}
+
+/** Takes something by the pointer and holds it over a target, in steps as a hand does; it is let go with `page.mouse.up()`. */
+export async function dragOver(page: Page, what: Locator, target: Locator): Promise<void> {
+  await what.hover();
+  await page.mouse.down();
+  const from = await what.boundingBox();
+  if (!from) throw new Error('what is to be dragged is not in sight');
+  // The first steps begin the drag; only then are there targets everywhere.
+  await page.mouse.move(from.x + from.width / 2 + 12, from.y + from.height / 2 + 6, { steps: 4 });
+  await target.waitFor();
+  const to = await target.boundingBox();
+  if (!to) throw new Error('the target is not in sight');
+  await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 8 });
+}
+
 /** The line of the endpoint map. */
 export function endpointLine(page: Page, id: string): Locator {
   return page.getByRole('region', { name: 'Endpoint map' }).getByRole('listitem', { name: `Endpoint ${id}`, exact: true });

@@ -6,6 +6,7 @@ import { cx } from '../../lib/cx.ts';
 import { useMarks } from '../../store/marks.ts';
 import type { ServerState } from '../../store/server.ts';
 import { useShown, useView } from '../../store/view.ts';
+import { useDragSessions } from '../drag/use-drag.ts';
 import type { Column } from './columns.tsx';
 import styles from './Grid.module.css';
 import { useTint } from './tint.ts';
@@ -35,6 +36,7 @@ export const Row = memo(function Row({ id, index, top, tabStop, columns, tints }
   const shown = useView((state) => state.detail === id);
   const element = useRef<HTMLDivElement>(null);
   useTint(element, row, columns, tints);
+  useDragSessions(element, [id]);
   if (!row) return null;
   const label = `session ${id}${row.application === '' ? '' : `, ${row.application}`}`;
   return (

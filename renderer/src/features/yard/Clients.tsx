@@ -82,31 +82,33 @@ function GroupNode({ group, open, onToggle }: { group: Group; open: boolean; onT
       className={cx(styles.node, selected === 'all' && styles.selected, stage.lit?.has(key) === false && styles.dim)}
       style={placeOf(key, stage)}
     >
-      <Hit
-        of={key}
-        label={`${name}, ${plural(group.sessions.length, 'session')}: ${stateWords(group.sessions)}`}
-        expanded={open}
-        selected={selected === 'all'}
-      />
-      <div ref={head} className={styles.head} aria-hidden="true">
-        <button
-          type="button"
-          tabIndex={-1}
-          className={styles.chevron}
-          title={`${open ? 'Hide' : 'List'} the sessions of ${name}`}
-          onClick={(event) => {
-            event.stopPropagation();
-            onToggle(group.application);
-          }}
-        >
-          <Chevron size={15} aria-hidden="true" />
-        </button>
-        <span className={cx(styles.name, group.application === '' && styles.unnamed)} title={name}>
-          {name}
-        </span>
-        <span className={styles.count}>{formatCount(group.sessions.length)}</span>
-        <States sessions={group.sessions} />
-        {selected !== 'none' && <span className={styles.tick}>{selected === 'all' ? 'selected' : 'some selected'}</span>}
+      <div ref={head} className={styles.head}>
+        <Hit
+          of={key}
+          label={`${name}, ${plural(group.sessions.length, 'session')}: ${stateWords(group.sessions)}`}
+          expanded={open}
+          selected={selected === 'all'}
+        />
+        <div className={styles.drawn} aria-hidden="true">
+          <button
+            type="button"
+            tabIndex={-1}
+            className={styles.chevron}
+            title={`${open ? 'Hide' : 'List'} the sessions of ${name}`}
+            onClick={(event) => {
+              event.stopPropagation();
+              onToggle(group.application);
+            }}
+          >
+            <Chevron size={15} aria-hidden="true" />
+          </button>
+          <span className={cx(styles.name, group.application === '' && styles.unnamed)} title={name}>
+            {name}
+          </span>
+          <span className={styles.count}>{formatCount(group.sessions.length)}</span>
+          <States sessions={group.sessions} />
+          {selected !== 'none' && <span className={styles.tick}>{selected === 'all' ? 'selected' : 'some selected'}</span>}
+        </div>
       </div>
       {open && (
         <div className={styles.children}>

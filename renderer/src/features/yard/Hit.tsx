@@ -25,6 +25,7 @@ export function Hit({ of, label, level = 1, expanded, selected }: HitProps): Rea
       role="treeitem"
       aria-level={level}
       aria-label={label}
+      title={label}
       aria-current={picked === of ? 'true' : undefined}
       aria-expanded={expanded}
       aria-selected={selected ?? false}

@@ -5,6 +5,7 @@ import { plural } from '../../lib/format.ts';
 import type { PointMenuItem } from '../../ui/PointMenu.tsx';
 import { judgeNow, moveTo, withSelection } from '../drag/dragging.ts';
 import type { DragPayload } from '../drag/payload.ts';
+import { showSession } from '../sessions/address.ts';
 import { endpointsAt } from '../servers/words.ts';
 import type { Yard } from './model.ts';
 import { filterOf, sessionsOf } from './nodes.ts';
@@ -47,9 +48,7 @@ export function toggleSelected(node: YardNode, yard: Yard): void {
 /** Goes to the table of sessions, at one of them or at those of a node. */
 export function showSessions(node: YardNode): void {
   if (node.kind === 'session') {
-    window.location.hash = hashOf('sessions', { session: String(node.session.id) });
-    useView.setState({ detail: node.session.id });
-    return;
+    return showSession(node.session.id);
   }
   const q = filterOf(node);
   window.location.hash = hashOf('sessions', q === null ? {} : { q });
