@@ -1,4 +1,5 @@
 import type { EndpointRow, PoolRow, SessionRow, SessionState, TransferRow } from '../../../../core/contract/index.ts';
+import { openOf } from '../pools/parts.ts';
 
 /** The sessions of one application. */
 export interface Group {
@@ -71,7 +72,8 @@ export function yardOf({ sessions, endpoints, pools, transfers }: YardSource): Y
   const groups = grouped(rows, (row) => row.application);
   const clientTracks = grouped(rows, (row) => `${row.application}\n${row.endpoint}`);
   const served = grouped(rows, (row) => `${row.endpoint}\n${row.backend}`);
-  const backends = new Set([...endpoints.map((endpoint) => endpoint.backend), ...rows.map((row) => row.backend)]);
+  // One that no endpoint leads to any more stays in sight as long as somebody, or a server connection, is there.
+  const backends = new Set([...endpoints, ...rows, ...pools.filter((pool) => openOf(pool) > 0)].map(({ backend }) => backend));
   return {
     groups: [...groups]
       .map(([application, of]) => ({ application, sessions: of }))
