@@ -187,19 +187,19 @@ test('observations are filtered, exported as what is shown, and cleared after a 
   await expect(page.getByText('2 of 6 observations')).toBeVisible();
 
   const save = async (name: string): Promise<string> => {
-    const download = page.waitForEvent('download');
-    await page.getByRole('button', { name, exact: true }).click();
-    const file = await download;
-    expect(file.suggestedFilename()).toBe(`observations.${name.toLowerCase()}`);
+    await page.getByRole('button', { name: 'Export observations' }).click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name }).click()]);
+    expect(file.suggestedFilename()).toMatch(/^observations-[\dT-]+Z\.(csv|json)$/);
     return await readFile(await file.path(), 'utf8');
   };
-  const csv = await save('CSV');
+  const csv = await save('Shown as CSV');
   expect(csv.split('\r\n')).toHaveLength(4);
   expect(csv).toContain('ep-upgrade-18,reports,custom_setting,"a custom setting is lost to this client, and stays behind for others"');
-  expect(JSON.parse(await save('JSON'))).toMatchObject([
+  expect(JSON.parse(await save('Shown as JSON'))).toMatchObject([
     { application: 'reports', count: 112 },
     { application: 'reports', count: 1 },
   ]);
+  expect(JSON.parse(await save('All as JSON'))).toHaveLength(6);
 
   await page.getByLabel('Endpoint').selectOption('ep-upgrade-18');
   await page.getByRole('button', { name: 'Clear…' }).click();

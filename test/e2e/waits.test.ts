@@ -113,7 +113,7 @@ test('in session mode Roll back is not offered, and a paused endpoint is resumed
   await expect(page.getByText('ep-a is paused: its sessions are given no server connection until it is resumed.')).toBeVisible();
   await expectAccessible(page, 'the waits of a paused endpoint');
   await page.getByRole('button', { name: 'Resume ep-a' }).click();
-  await expect(page.getByText('ep-a is paused')).toBeHidden();
+  await expect(page.getByText('ep-a is paused: its sessions')).toBeHidden();
   expect(host.world.endpoints[0]?.paused).toBe(false);
 });
 

@@ -1,46 +1,7 @@
 /** Exports read back: what is in the file is what the rows said, whatever a client called itself. */
 import { describe, expect, it } from 'vitest';
 import { fileName, toCsv, toJson } from '../../renderer/src/lib/export.ts';
-
-/** A strict reader of RFC 4180, so that the writer is not tested with itself. */
-function parseCsv(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
-  let at = 0;
-  while (at < text.length) {
-    let cell = '';
-    if (text.charAt(at) === '"') {
-      at += 1;
-      for (;;) {
-        if (at >= text.length) throw new Error('a quoted cell does not end');
-        if (text.charAt(at) !== '"') cell += text.charAt(at++);
-        else if (text.charAt(at + 1) === '"') {
-          cell += '"';
-          at += 2;
-        } else break;
-      }
-      at += 1;
-    } else while (at < text.length && !/[,\r\n]/.test(text.charAt(at))) cell += text.charAt(at++);
-    row.push(cell);
-    if (text.charAt(at) === ',') at += 1;
-    else {
-      if (text.slice(at, at + 2) !== '\r\n') throw new Error(`neither a comma nor the end of a line at ${at}`);
-      at += 2;
-      rows.push(row);
-      row = [];
-    }
-  }
-  return rows;
-}
-
-/** Lines as objects by the names of the first one. */
-function records(text: string): Record<string, string>[] {
-  const [names = [], ...lines] = parseCsv(text);
-  return lines.map((line) => {
-    expect(line).toHaveLength(names.length);
-    return Object.fromEntries(names.map((name, index) => [name, line[index] ?? '']));
-  });
-}
+import { csvRecords as records, parseCsv } from '../support/csv.ts';
 
 const AT = Date.UTC(2026, 10, 21, 14, 3, 9);
 

@@ -2,15 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { CallError } from '../../core/contract/index.ts';
 import type { ObservationRow, PinRow, PoolRow, SessionRow } from '../../core/contract/index.ts';
 import type { HostCall } from '../../renderer/src/bridge/client.ts';
-import { observationsCsv, observationsJson } from '../../renderer/src/features/observations/export.ts';
 import { selectObservations, valuesOf } from '../../renderer/src/features/observations/select.ts';
-import { lineKey, pinLines } from '../../renderer/src/features/pins/group.ts';
+import { lineKey, pinLines, pinRows } from '../../renderer/src/features/pins/group.ts';
 import { kill, pause, resume, useControls } from '../../renderer/src/features/pooling/controls.ts';
 import { pinTitle, poolingWords } from '../../renderer/src/features/pooling/words.ts';
 import { barOf, openOf } from '../../renderer/src/features/pools/parts.ts';
 import { act, useActions } from '../../renderer/src/features/waits/actions.ts';
 import { queues } from '../../renderer/src/features/waits/arrange.ts';
+import { waitRows } from '../../renderer/src/features/waits/rows.ts';
+import { whyWaiting } from '../../renderer/src/features/waits/why.ts';
+import { toCsv } from '../../renderer/src/lib/export.ts';
 import { asSentence, formatRatio } from '../../renderer/src/lib/format.ts';
+import { csvRecords } from '../support/csv.ts';
 
 const session: SessionRow = {
   id: 1,
@@ -139,6 +142,53 @@ describe('a pool', () => {
   });
 });
 
+describe('why a client waits', () => {
+  const full: PoolRow = { ...pool, size: 2, active: 2, idle: 0, resetting: 0, checking: 0, connecting: 0, cancelling: 0, failure: null };
+  const waiter: SessionRow = { ...session, id: 9, state: 'waiting', stateSince: 50_000 };
+  const holder: SessionRow = { ...session, id: 3, application: 'web', serverPid: 1, state: 'idle in transaction', stateSince: 20_000 };
+  const why = (scene: Partial<Parameters<typeof whyWaiting>[0]>): string =>
+    whyWaiting({ waiter, pool: full, endpoint: undefined, holders: [holder], now: 60_000, ...scene });
+
+  it('names who holds the server connections, and what it does with them', () => {
+    expect(why({})).toBe('All 2 server connections are taken; session 3, web, has held one idle in a transaction for 40 s.');
+    expect(why({ holders: [{ ...holder, application: '', state: 'active' }] })).toBe(
+      'All 2 server connections are taken; session 3 has held one for 40 s, active.',
+    );
+    const pin = { code: 'listen', reason: 'it listens on "jobs"', since: 0, statement: null, endsWhen: 'UNLISTEN' };
+    expect(why({ holders: [{ ...holder, state: 'idle', pins: [pin] }] })).toContain('because it is pinned: it listens on "jobs".');
+    expect(why({ holders: [{ ...holder, state: 'idle', poolMode: 'session' }] })).toContain('keeps one until it leaves, in session mode.');
+    expect(why({ pool: { ...full, size: 1, active: 1 }, holders: [] })).toBe('The only server connection is taken.');
+  });
+
+  it('says so where it is not that all are taken', () => {
+    expect(why({ pool: { ...full, failure: 'password authentication failed.' } })).toBe(
+      'Logins to the server fail: password authentication failed.',
+    );
+    expect(why({ pool: { ...full, connecting: 1 } })).toBe('1 server connection for it is being opened.');
+    expect(why({ pool: { ...full, active: 1 } })).toMatch(/limit of its backend/);
+    expect(why({ pool: undefined })).toMatch(/not known/);
+  });
+
+  it('is in the file of the waits, beside who holds', () => {
+    const sessions = new Map([waiter, holder].map((row) => [row.id, row]));
+    const rows = waitRows(
+      [{ pool: 'p', waiters: [9], holders: [3, 77] }],
+      { sessions, pools: [{ ...full, key: 'p' }], endpoints: [] },
+      60_000,
+    );
+    expect(rows.map(({ session: id, role, place }) => [id, role, place])).toEqual([
+      [9, 'waits', 1],
+      [3, 'holds', 1],
+    ]);
+    expect(rows[0]?.why).toContain('session 3, web,');
+  });
+
+  it('leaves no pin out of the file of the pins', () => {
+    const pin = { code: 'listen', reason: 'r', since: 0, statement: null, endsWhen: 'e' };
+    expect(pinRows([{ ...session, pins: [pin, pin] }, session])).toMatchObject([{ session: 1, code: 'listen' }, { session: 1 }]);
+  });
+});
+
 describe('observations', () => {
   const row: ObservationRow = {
     endpoint: 'ep-a',
@@ -153,11 +203,19 @@ describe('observations', () => {
   };
 
   it('are CSV that a spreadsheet reads and does not run', () => {
-    expect(observationsCsv([row])).toBe(
-      'endpoint,application,code,message,fix,statement,count,first,last\r\n' +
-        'ep-a,\'=1+1,setting,"lost, ""all"" of it",,"SET x\n= $1",3,1970-01-01T00:00:00.000Z,1970-01-01T00:00:01.000Z\r\n',
-    );
-    expect(JSON.parse(observationsJson([row]))).toMatchObject([{ application: '=1+1', fix: null, first: '1970-01-01T00:00:00.000Z' }]);
+    expect(csvRecords(toCsv([{ ...row, firstAt: Date.UTC(2026, 0, 1) }]))).toEqual([
+      {
+        endpoint: 'ep-a',
+        application: "'=1+1",
+        code: 'setting',
+        message: 'lost, "all" of it',
+        fix: '',
+        statement: 'SET x\n= $1',
+        count: '3',
+        firstAt: '2026-01-01T00:00:00.000Z',
+        lastAt: '1000',
+      },
+    ]);
   });
 
   it('are filtered by endpoint and application, the most frequent first', () => {

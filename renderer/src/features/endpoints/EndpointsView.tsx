@@ -9,6 +9,7 @@ import { useServer } from '../../store/server.ts';
 import { openMigrate, useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { CopyLine } from '../../ui/CopyLine.tsx';
+import { ExportMenu } from '../../ui/ExportMenu.tsx';
 import { Confirm } from '../../ui/Dialog.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { DrainDialog } from '../servers/DrainDialog.tsx';
@@ -40,6 +41,7 @@ export function EndpointsView(): ReactNode {
             Add endpoint
           </Button>
         )}
+        {endpoints.length > 0 && <ExportMenu what="endpoints" shown={() => endpoints} />}
       </div>
       <StrandedNotice />
       {host.endpointsKept.problem !== null && (

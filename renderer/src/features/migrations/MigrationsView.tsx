@@ -6,18 +6,16 @@ import { TimeChart } from '../../charts/TimeChart.tsx';
 import type { Series } from '../../charts/TimeChart.tsx';
 import { formatClock, formatMoment, formatMs, formatShort, plural } from '../../lib/format.ts';
 import { useHost } from '../../bridge/client.ts';
-import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Empty } from '../../ui/Empty.tsx';
-import { Notice } from '../../ui/Notice.tsx';
+import { ExportMenu } from '../../ui/ExportMenu.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
 import { OutcomeLabel, outcomes } from '../migrate/Outcome.tsx';
-import { saveText } from '../observations/export.ts';
 import { Counters } from './Counters.tsx';
 import styles from './Migrations.module.css';
 import { Phases } from './Phases.tsx';
-import { filterOf, filters, listTransfers } from './select.ts';
+import { filterOf, filters, listTransfers, timelineRows } from './select.ts';
 import type { OutcomeFilter } from './select.ts';
 
 const PAGE = 100;
@@ -72,6 +70,7 @@ export function MigrationsView({ params }: { params: URLSearchParams }): ReactNo
         <h2>Transfers</h2>
         <Segmented label="Outcome" value={filter} onChange={go} choices={filters.map((value) => ({ value, label: filterWords[value] }))} />
         <span className={styles.soft}>{plural(shown.length, 'transfer')}</span>
+        <ExportMenu what="transfers" shown={() => shown} all={() => [...transfers.values()].reverse()} />
         {operation !== null && (
           <Button small onClick={() => (window.location.hash = hashOf('migrations'))}>
             {label ?? `Operation ${operation}`}: show all operations
@@ -157,31 +156,16 @@ const Line = memo(function Line({ transfer }: { transfer: TransferRow }): ReactN
   );
 });
 
-/** The timelines of all sessions that are still known, as a file. */
+/** What is kept of the sessions of the last hour: as JSON each with its events and transfers, as CSV one line per event. */
 function ExportTimelines(): ReactNode {
   const call = useHost();
-  const { busy, failure, run } = useAction();
   return (
-    <>
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
-      <Button
-        small
-        disabled={busy}
-        title="Every session of the last hour with its transfers and their phases, as JSON"
-        onClick={() =>
-          run(async () => {
-            const timelines = await call('timelines.export', {});
-            const at = new Date(timelines.exportedAt).toISOString().slice(0, 19).replaceAll(':', '');
-            saveText(`timelines-${at}.json`, 'application/json', `${JSON.stringify(timelines, null, 2)}\n`);
-          })
-        }
-      >
-        Export timelines
-      </Button>
-    </>
+    <ExportMenu
+      what="timelines"
+      shown={async (format) => {
+        const { sessions } = await call('timelines.export', {});
+        return format === 'json' ? sessions : sessions.flatMap(timelineRows);
+      }}
+    />
   );
 }

@@ -1,4 +1,4 @@
-import type { TransferOutcome, TransferRow } from '../../../../core/contract/index.ts';
+import type { SessionTimeline, TransferOutcome, TransferRow } from '../../../../core/contract/index.ts';
 
 /** What the list can be narrowed to; `unmoved`: settled without success. */
 export const filters = ['all', 'success', 'error_recoverable', 'error_fatal', 'refused', 'unmoved'] as const;
@@ -20,4 +20,9 @@ function fits(outcome: TransferOutcome | null, filter: OutcomeFilter): boolean {
   if (filter === 'all') return true;
   if (filter === 'unmoved') return outcome !== null && outcome !== 'success';
   return outcome === filter;
+}
+
+/** The events of a session's timeline as rows of a file. */
+export function timelineRows({ sessionId, application, user, endpoint, backend, events }: SessionTimeline): object[] {
+  return events.map(({ at, name, detail }) => ({ at, session: sessionId, application, user, endpoint, backend, name, detail }));
 }

@@ -1,4 +1,3 @@
-import { Download } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
 import type { ObservationRow } from '../../../../core/contract/index.ts';
@@ -12,10 +11,10 @@ import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Confirm } from '../../ui/Dialog.tsx';
 import { Empty } from '../../ui/Empty.tsx';
+import { ExportMenu } from '../../ui/ExportMenu.tsx';
 import { SelectField } from '../../ui/Field.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { VirtualList } from '../../ui/VirtualList.tsx';
-import { observationsCsv, observationsJson, saveText } from './export.ts';
 import styles from './Observations.module.css';
 import { observationKey, selectObservations, valuesOf } from './select.ts';
 import type { ObservationFilter } from './select.ts';
@@ -58,18 +57,7 @@ export function Observations(): ReactNode {
               Show what has changed
             </Button>
           )}
-          <Button small disabled={live.length === 0} onClick={() => saveText('observations.csv', 'text/csv', observationsCsv(live))}>
-            <Download size={14} aria-hidden="true" />
-            CSV
-          </Button>
-          <Button
-            small
-            disabled={live.length === 0}
-            onClick={() => saveText('observations.json', 'application/json', observationsJson(live))}
-          >
-            <Download size={14} aria-hidden="true" />
-            JSON
-          </Button>
+          <ExportMenu what="observations" shown={() => live} all={() => all} />
           <Button small disabled={all.length === 0} onClick={() => setClearing(true)}>
             Clear…
           </Button>

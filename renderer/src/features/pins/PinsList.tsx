@@ -5,11 +5,12 @@ import { useHeld } from '../../lib/use-held.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Empty } from '../../ui/Empty.tsx';
+import { ExportMenu } from '../../ui/ExportMenu.tsx';
 import { VirtualList } from '../../ui/VirtualList.tsx';
 import { PausedMark } from '../endpoints/PausedMark.tsx';
 import { pinTitle } from '../pooling/words.ts';
 import { SessionLink } from '../sessions/SessionLink.tsx';
-import { lineKey, pinLines } from './group.ts';
+import { lineKey, pinLines, pinRows } from './group.ts';
 import type { PinLine } from './group.ts';
 import styles from './Pins.module.css';
 
@@ -28,6 +29,7 @@ export function PinsList(): ReactNode {
             Show what has changed
           </Button>
         )}
+        <ExportMenu what="pins" shown={() => pinRows(sessions.values())} />
       </div>
       <div className={styles.frame}>
         {held.shown.length === 0 ? (

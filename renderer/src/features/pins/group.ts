@@ -28,3 +28,10 @@ export function pinLines(sessions: Iterable<SessionRow>): PinLine[] {
 export function lineKey(line: PinLine): string {
   return line.kind === 'code' ? line.code : `${line.code} ${line.sessionId} ${line.index}`;
 }
+
+/** The pins of all sessions as rows of a file. */
+export function pinRows(sessions: Iterable<SessionRow>): (PinRow & { session: number; application: string; endpoint: string })[] {
+  return [...sessions].flatMap(({ id, application, endpoint, pins }) =>
+    pins.map((pin) => ({ session: id, application, endpoint, ...pin })),
+  );
+}

@@ -5,6 +5,7 @@ import type { Series } from '../../charts/TimeChart.tsx';
 import { formatShort } from '../../lib/format.ts';
 import { useServer } from '../../store/server.ts';
 import { Empty } from '../../ui/Empty.tsx';
+import { ExportMenu } from '../../ui/ExportMenu.tsx';
 import { EndpointControls } from './EndpointControls.tsx';
 import { Legend, PoolTable } from './PoolTable.tsx';
 import styles from './Pools.module.css';
@@ -42,7 +43,12 @@ export function Occupancy(): ReactNode {
         />
         <TimeChart title="Queries per second" series={queries} format={formatShort} slot={1} />
       </div>
-      {pools.length > 0 && <Legend />}
+      {pools.length > 0 && (
+        <div className={styles.tools}>
+          <Legend />
+          <ExportMenu what="pools" shown={() => pools} />
+        </div>
+      )}
       <div className={styles.frame}>
         {pools.length === 0 ? (
           <Empty title="No pools yet">

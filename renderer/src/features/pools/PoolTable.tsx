@@ -8,6 +8,7 @@ import { BarSwatch, StackBar } from '../../ui/StackBar.tsx';
 import { Tip } from '../../ui/Tip.tsx';
 import { BackendMark } from '../endpoints/BackendMark.tsx';
 import { barOf, openOf, parts } from './parts.ts';
+import { PoolSpark } from './PoolSpark.tsx';
 import styles from './Pools.module.css';
 
 interface PoolTableProps {
@@ -41,6 +42,7 @@ export function PoolTable({ pools, chosen, onChoose }: PoolTableProps): ReactNod
           <th scope="col" className={styles.occupancy}>
             Occupancy
           </th>
+          <th scope="col">Last minute</th>
           <th scope="col" className={styles.numeric}>
             Waiting
           </th>
@@ -99,6 +101,9 @@ const Line = memo(function Line({ pool, chosen, onChoose }: LineProps): ReactNod
           <StackBar parts={bar.parts} whole={bar.whole} mark={pool.size} label={bar.label} />
           <Caption pool={pool} />
         </td>
+        <td>
+          <PoolSpark pool={pool.key} />
+        </td>
         <td className={styles.numeric}>
           <Waiting pool={pool} />
         </td>
@@ -122,7 +127,7 @@ const Line = memo(function Line({ pool, chosen, onChoose }: LineProps): ReactNod
       </tr>
       {pool.failure !== null && (
         <tr className={styles.failure}>
-          <td colSpan={5}>
+          <td colSpan={6}>
             <span className={styles.failed}>
               <Lamp tone="bad" shape="cross" />
               <span>Logins fail, and who asks is told at once: {pool.failure}</span>
@@ -152,7 +157,11 @@ function Waiting({ pool }: { pool: PoolRow }): ReactNode {
   if (pool.waiting === 0) return <span className={styles.figure}>0</span>;
   return (
     <>
-      <a className={styles.waiting} href={hashOf('pools', { show: 'waits' })} aria-label={`${pool.waiting} waiting, see for whom`}>
+      <a
+        className={styles.waiting}
+        href={hashOf('pools', { show: 'waits', pool: pool.key })}
+        aria-label={`${pool.waiting} waiting, see for whom`}
+      >
         <Lamp tone="warn" shape="triangle" />
         {formatCount(pool.waiting)}
       </a>

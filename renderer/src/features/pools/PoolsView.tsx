@@ -12,7 +12,12 @@ import styles from './Pools.module.css';
 const tabs = ['occupancy', 'waits', 'pins', 'observations'] as const;
 type Tab = (typeof tabs)[number];
 
-const contents: Record<Tab, () => ReactNode> = { occupancy: Occupancy, waits: Waits, pins: PinsList, observations: Observations };
+const contents: Record<Tab, (props: { params: URLSearchParams }) => ReactNode> = {
+  occupancy: Occupancy,
+  waits: Waits,
+  pins: PinsList,
+  observations: Observations,
+};
 
 /** The pools: their server connections, who waits for them, what keeps them, and what would break without that. */
 export function PoolsView({ params }: { params: URLSearchParams }): ReactNode {
@@ -27,7 +32,7 @@ export function PoolsView({ params }: { params: URLSearchParams }): ReactNode {
         <Totals />
       </div>
       <Tabs current={tab} />
-      <Content />
+      <Content params={params} />
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
+import { ExportMenu } from '../../ui/ExportMenu.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { useAddress } from './address.ts';
 import { BulkBar } from './BulkBar.tsx';
@@ -62,6 +63,11 @@ export function SessionsView(): ReactNode {
             {filter === '' ? plural(total, 'session') : `${formatCount(order.length)} of ${plural(total, 'session')}`}
           </span>
           <div className={styles.right}>
+            <ExportMenu
+              what="sessions"
+              shown={() => order.flatMap((id) => (frozen ?? useServer.getState()).sessions.get(id) ?? [])}
+              all={() => [...useServer.getState().sessions.values()]}
+            />
             <SavedViews />
             <ColumnChooser />
             <FreezeButton />

@@ -50,7 +50,7 @@ export function QueuePanel({ queue, onClose }: { queue: Queue; onClose: (session
         <section className={styles.side} aria-label="Who waits">
           <h3>Who waits, first come first</h3>
           <VirtualList label="Sessions that wait" items={queue.waiters} keyOf={(id) => id} rowPx={58} className={styles.list}>
-            {(id, index) => <WaiterRow id={id} place={index + 1} />}
+            {(id, index) => <WaiterRow id={id} place={index + 1} queue={queue} />}
           </VirtualList>
         </section>
       </div>

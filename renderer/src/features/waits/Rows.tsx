@@ -14,7 +14,9 @@ import { states } from '../sessions/states.ts';
 import { act, useActions } from './actions.ts';
 import type { SessionWork } from './actions.ts';
 import { isIdleInTransaction, isWaiting } from './arrange.ts';
+import type { Queue } from './arrange.ts';
 import styles from './Waits.module.css';
+import { whyWaiting } from './why.ts';
 
 function useSession(id: number): { row: SessionRow | undefined; isGone: boolean } {
   const live = useServer((state) => state.sessions.get(id));
@@ -98,7 +100,7 @@ function Doing({ row }: { row: SessionRow }): ReactNode {
 }
 
 /** A session that waits, its place in the queue, and the way out of it. */
-export function WaiterRow({ id, place }: { id: number; place: number }): ReactNode {
+export function WaiterRow({ id, place, queue }: { id: number; place: number; queue: Queue }): ReactNode {
   const { row, isGone } = useSession(id);
   if (!row) return <p className={styles.gone}>Session {id} is gone.</p>;
   const served = isGone || !isWaiting(row);
@@ -126,6 +128,7 @@ export function WaiterRow({ id, place }: { id: number; place: number }): ReactNo
           {row.user}, {row.endpoint}
           <PausedMark id={row.endpoint} short />
         </span>
+        {!served && <Why row={row} queue={queue} />}
         <Told id={id} />
       </div>
       <div className={styles.actions}>
@@ -133,6 +136,17 @@ export function WaiterRow({ id, place }: { id: number; place: number }): ReactNo
       </div>
     </div>
   );
+}
+
+/** Why this client waits, in a sentence that names who could free it. */
+function Why({ row, queue }: { row: SessionRow; queue: Queue }): ReactNode {
+  const now = useHostNow();
+  const pool = useServer((state) => state.pools.find(({ key }) => key === queue.pool));
+  const endpoint = useServer((state) => state.endpoints.find(({ id }) => id === row.endpoint));
+  // Only the likeliest culprit is named, and it stands first.
+  const culprit = useServer((state) => state.sessions.get(queue.holders[0] ?? 0));
+  const words = whyWaiting({ waiter: row, pool, endpoint, holders: culprit ? [culprit] : [], now });
+  return <span className={styles.why}>{words}</span>;
 }
 
 interface ActProps {

@@ -1,21 +1,29 @@
 import { useState } from 'react';
 import type { ReactNode } from 'react';
+import { hashOf } from '../../app/routes.ts';
 import { useHost } from '../../bridge/client.ts';
 import { useHeld } from '../../lib/use-held.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Confirm } from '../../ui/Dialog.tsx';
 import { Empty } from '../../ui/Empty.tsx';
+import { ExportMenu } from '../../ui/ExportMenu.tsx';
 import { act, useActions } from './actions.ts';
 import { queues, queuesKey } from './arrange.ts';
+import type { Queue } from './arrange.ts';
 import { QueuePanel } from './QueuePanel.tsx';
+import { waitRows } from './rows.ts';
 import styles from './Waits.module.css';
 
-/** Who waits for a server connection, who holds them, and what can be done about it. */
-export function Waits(): ReactNode {
+/** Who waits for a server connection, who holds them, and what can be done about it. `params`: `pool`, to show only one. */
+export function Waits({ params }: { params: URLSearchParams }): ReactNode {
   const call = useHost();
   const sessions = useServer((state) => state.sessions);
-  const held = useHeld(queues(sessions.values()), queuesKey);
+  const all = queues(sessions.values());
+  const only = params.get('pool');
+  const held = useHeld(only === null ? all : all.filter(({ pool }) => pool === only), queuesKey);
+  const exported = (which: readonly Queue[]): object[] =>
+    waitRows(which, useServer.getState(), Date.now() - useServer.getState().clockSkew);
   const [closing, setClosing] = useState<number | null>(null);
   const waiting = held.shown.reduce((sum, queue) => sum + queue.waiters.length, 0);
   return (
@@ -28,6 +36,12 @@ export function Waits(): ReactNode {
               Show what has changed
             </Button>
           )}
+          {only !== null && (
+            <a href={hashOf('pools', { show: 'waits' })} title={`Only ${only} is shown`}>
+              Show all pools
+            </a>
+          )}
+          <ExportMenu what="waits" shown={() => exported(held.shown)} all={() => exported(all)} />
         </div>
         {waiting === 0 ? (
           <div className={styles.frameBox}>
