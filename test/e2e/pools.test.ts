@@ -48,7 +48,7 @@ for (const colorScheme of ['dark', 'light'] as const) {
 test('a bar says in words what its colours show; reuse explains itself; failing logins are told', async ({ page, openStandin }) => {
   await openStandin(scene, '#/pools');
   const first = page.locator('tr[data-pool]').first();
-  await expect(first.getByRole('img')).toHaveAttribute('aria-label', '4 active, 0 idle of at most 4; 3 waiting');
+  await expect(first.getByRole('img').first()).toHaveAttribute('aria-label', '4 active, 0 idle of at most 4; 3 waiting');
   await expect(first).toContainText('transaction mode');
   await expect(first).toContainText('1.0k9 opened');
   await expect(first.getByText('310 ms')).toBeVisible();
