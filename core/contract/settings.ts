@@ -189,6 +189,7 @@ export const settingsView = z.object({
       method: authenticationMethod,
       verifiersFrom: z.string().nullable(),
       users: z.array(z.object({ name: z.string() })),
+      admins: z.array(z.string()),
     }),
   }),
   /** Path of the certificate that clients need to trust (`sslrootcert`); null without a local authority. */

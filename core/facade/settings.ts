@@ -92,6 +92,7 @@ export class ServedSettings {
           method: authentication.method,
           verifiersFrom: authentication.verifiersFrom,
           users: authentication.users.map(({ name }) => ({ name })),
+          admins: authentication.admins,
         },
       },
       authorityFile: this.#authority?.authorityFile ?? null,

@@ -2,6 +2,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app/App.tsx';
 import { ErrorBoundary } from './app/ErrorBoundary.tsx';
+import { reportTheme } from './app/report-theme.ts';
 import { chooseTransport } from './bridge/choose.ts';
 import { HostContext, typedCalls } from './bridge/client.ts';
 import { startFeed } from './store/feed.ts';
@@ -17,6 +18,7 @@ startPreferences();
 const transport = chooseTransport(window);
 startFeed(transport, useServer);
 pruneSelection();
+reportTheme(transport);
 
 createRoot(root).render(
   <StrictMode>

@@ -3,6 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from '@playwright/test';
+import { expectAccessible } from './support/accessibility.ts';
 import { endpointLine, goTo, openWindow } from './support/control-room.ts';
 import { CONFIG_FOLDER, expect, test, type RunningHost } from './support/host.ts';
 import { LiveClient } from './support/live-client.ts';
@@ -95,6 +96,93 @@ test('an endpoint has a port of its own; an unknown one is refused', async ({ pa
     String(host.backendPort('ep-b')),
   );
   expect(await psql(at(host, 'options=endpoint=nowhere'), 'select 1')).toContain('endpoint "nowhere" does not exist');
+});
+
+test('moves, lost servers and balancing are set, kept, and put back to their defaults; edits wait while one looks elsewhere', async ({
+  page,
+  host,
+}) => {
+  await openSettings(page, host);
+  const kept = async (): Promise<unknown> =>
+    JSON.parse(await readFile(await page.getByText('Kept in', { exact: false }).locator('code').innerText(), 'utf8'));
+  const index = page.getByRole('navigation', { name: 'Groups of settings' });
+  await index.getByRole('link', { name: 'Balancing' }).click();
+  await expect(page.getByRole('heading', { name: 'Balancing' })).toBeFocused();
+  await page.getByRole('button', { name: 'Add a group' }).click();
+  await page.getByRole('textbox', { name: 'Group 1' }).fill('shop');
+  const members = page.getByRole('group', { name: 'Endpoints of group 1' });
+  await members.getByRole('checkbox', { name: 'ep-a' }).check();
+  await expect(members).toContainText('Choose at least two endpoints.');
+  await expect(index.getByRole('link', { name: /^Balancing/ })).toContainText('1 wrong');
+  await members.getByRole('checkbox', { name: 'ep-b' }).check();
+  await page.getByLabel('Share moved per round').fill('25');
+  await page.getByRole('checkbox', { name: /^Advisory locks/ }).check();
+  await page.getByRole('checkbox', { name: 'Sessions outlive a restart of their server' }).uncheck();
+  await expect(index.getByRole('link', { name: /^Migration/ })).toContainText('edited');
+
+  await goTo(page, 'Sessions');
+  const waiting = page.getByTestId('unapplied-banner');
+  await expect(waiting).toContainText('Settings were edited and not applied: migration, lost servers, balancing.');
+  await waiting.getByRole('link', { name: 'Back to them' }).click();
+  await expect(waiting).toBeHidden();
+  await apply(page);
+  expect(await kept()).toMatchObject({
+    migration: { carry: { advisoryLocks: true, temporaryTables: false } },
+    resurrection: { enabled: false },
+    balancing: { groups: [{ name: 'shop', endpoints: ['ep-a', 'ep-b'] }], rate: 0.25 },
+  });
+
+  await page.getByRole('button', { name: 'Restore 50' }).click();
+  await expect(page.getByLabel('Share moved per round')).toHaveValue('50');
+  await page.getByRole('button', { name: 'Remove group 1' }).click();
+  await apply(page);
+  expect(await kept()).toMatchObject({ balancing: { groups: [], rate: 0.5 } });
+  await expectAccessible(page, 'settings that were put back');
+});
+
+test('new clients are refused from the window, those that are in go on, and every view says so until they are let in', async ({
+  page,
+  host,
+}) => {
+  await openSettings(page, host);
+  const there = await LiveClient.connect({ port: host.proxy.port, endpoint: 'ep-a', application: 'billing' });
+  await page.getByRole('switch', { name: 'Let new clients in' }).click();
+  const banner = page.getByTestId('admission-banner');
+  await expect(banner).toBeVisible();
+  expect(await psql(at(host), 'select 1')).toContain('new clients are refused at the moment');
+  expect(await there.query('select 1 as one')).toEqual([{ one: 1 }]);
+  await goTo(page, 'Sessions');
+  await expectAccessible(page, 'the banner over a view');
+  await banner.getByRole('button', { name: 'Let new clients in' }).click();
+  await expect(banner).toBeHidden();
+  expect(await psql(at(host), 'select 1')).toBe('1');
+  await there.close();
+});
+
+test('how the window looks and moves is chosen by keyboard, at once, and kept for the next time', async ({ page, host }) => {
+  await openSettings(page, host);
+  const root = page.locator('html');
+  await expect(root).toHaveAttribute('data-density', 'comfortable');
+  for (const [choice, steps] of [
+    ['Colours', 1],
+    ['Motion', 2],
+    ['Rows of tables', 1],
+  ] as const) {
+    const group = page.getByRole('radiogroup', { name: choice, exact: true }).or(page.getByRole('group', { name: choice, exact: true }));
+    await group.locator('[aria-checked="true"]').focus();
+    for (let step = 0; step < steps; step++) await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Space');
+  }
+  const chosen = async (): Promise<void> => {
+    await expect(root).toHaveAttribute('data-theme', 'light');
+    await expect(root).toHaveAttribute('data-motion', 'off');
+    await expect(root).toHaveAttribute('data-density', 'compact');
+  };
+  await chosen();
+  await expectAccessible(page, 'settings in compact rows by day');
+  await page.reload();
+  await chosen();
+  await expect(page.getByText('This host runs without a desktop.')).toBeVisible();
 });
 
 test.describe('without the demo being asked for', () => {

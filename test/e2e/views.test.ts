@@ -353,6 +353,9 @@ test.describe('settings', () => {
     await page.getByRole('button', { name: 'Apply' }).click();
     await expect(page.getByRole('alert')).toHaveText('/missing.pem cannot be read.Is the path right?');
     await expect(page.getByTestId('staged')).toHaveText('Not applied yet: TLS, times');
+    await expect(page.getByLabel('Certificate file')).toHaveAccessibleDescription(/cannot be read/);
+    await page.getByLabel('Certificate file').fill('/other.pem');
+    await expect(page.getByLabel('Certificate file')).not.toHaveAccessibleDescription(/cannot be read/);
   });
 
   test('one click makes a certificate and shows what clients need; other edits stay staged', async ({ page }) => {

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { settings as settingsSchema } from '../../core/contract/index.ts';
 import type { SettingsView } from '../../core/contract/index.ts';
-import { draftOf, editedGroups, readDraft, rebase, withoutEmpty } from '../../renderer/src/features/settings/draft.ts';
+import { draftOf, editedGroups, fieldsOf, readDraft, rebase, withoutEmpty } from '../../renderer/src/features/settings/draft.ts';
+import type { Draft } from '../../renderer/src/features/settings/draft.ts';
 import { verifiedPsqlLine } from '../../renderer/src/features/settings/psql-line.ts';
+import { sections, wrongIn } from '../../renderer/src/features/settings/sections.ts';
 import { discard, edit, takeView, useStaged } from '../../renderer/src/features/settings/staged.ts';
 
 const settings: SettingsView['settings'] = settingsSchema.parse({
@@ -14,10 +16,9 @@ const view: SettingsView = { settings, authorityFile: null, listeners: [], probl
 
 describe('readDraft', () => {
   it('gives back the settings that the form was made from', () => {
-    // Users have calls of their own, and the admins and how sessions are moved or outlive a server are not in the form: left out, all stay as they are.
-    const { migration: _migration, resurrection: _resurrection, balancing: _balancing, ...shown } = settings;
-    const { method, verifiersFrom } = settings.authentication;
-    expect(readDraft(base)).toEqual({ ok: true, settings: { ...shown, authentication: { method, verifiersFrom } }, errors: {} });
+    // Users have calls of their own.
+    const { method, verifiersFrom, admins } = settings.authentication;
+    expect(readDraft(base)).toEqual({ ok: true, settings: { ...settings, authentication: { method, verifiersFrom, admins } }, errors: {} });
   });
 
   it.each([
@@ -86,9 +87,61 @@ describe('readDraft', () => {
       if (typeof value !== 'object' || value === null) return value;
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, other(each)]));
     };
-    const changed = settingsSchema.parse(other({ ...settings, metrics: { port: 9000 }, migration: {}, balancing: {} }));
-    const { limits, times, pooling, metrics, listeners } = changed;
-    expect(readDraft(draftOf(changed)).settings).toMatchObject({ limits, times, pooling, metrics, listeners });
+    const changed = settingsSchema.parse(other({ ...settings, metrics: { port: 9000 }, balancing: {} }));
+    const balancing = { ...changed.balancing, everySeconds: 31, rate: 0.07, threshold: 0.155, minStaySeconds: 61 };
+    const { limits, times, pooling, metrics, listeners, migration, resurrection } = changed;
+    expect(readDraft(draftOf({ ...changed, balancing })).settings).toMatchObject({
+      limits,
+      times,
+      pooling,
+      metrics,
+      listeners,
+      migration,
+      resurrection,
+      balancing,
+    });
+  });
+
+  it.each([
+    ['0', 'Give more than 0 and at most 100 percent.'],
+    ['101', 'Give more than 0 and at most 100 percent.'],
+    ['half', 'Give more than 0 and at most 100 percent.'],
+    ['0.5', null],
+    ['100', null],
+  ])('a share of %s percent moved per round: %s', (balanceRate, words) => {
+    expect(readDraft({ ...base, balanceRate }).errors['balanceRate'] ?? null).toBe(words);
+  });
+
+  it('says which group is wrong, and in what', () => {
+    const balanceGroups = [
+      { name: 'shop', endpoints: ['ep-a', 'ep-b'] },
+      { name: ' shop', endpoints: ['ep-b', 'ep-c'] },
+      { name: '', endpoints: ['ep-d'] },
+    ];
+    const { ok, errors } = readDraft({ ...base, balanceGroups });
+    expect(ok).toBe(false);
+    expect(errors).toEqual({
+      'balancing.groups.1.name': 'Another group has this name.',
+      'balancing.groups.1.endpoints': 'ep-b is in group shop already.',
+      'balancing.groups.2.name': 'Give the group a name.',
+      'balancing.groups.2.endpoints': 'Choose at least two endpoints.',
+    });
+    expect([wrongIn('balancing', errors), wrongIn('limits', errors), wrongIn(null, errors)]).toEqual([4, 0, 0]);
+  });
+
+  it('reads the admins as they are written', () => {
+    expect(readDraft({ ...base, admins: ' ann,bob , ,' }).settings?.authentication?.admins).toEqual(['ann', 'bob']);
+    expect(readDraft({ ...base, admins: '' }).settings?.authentication?.admins).toEqual([]);
+    expect(readDraft({ ...base, admins: 'x'.repeat(64) }).ok).toBe(false);
+  });
+
+  it('has every part of it in the index, once', () => {
+    const parts = sections.flatMap(({ part }) => (part === null ? [] : [part]));
+    const everything: Draft = { ...base };
+    const all = Object.fromEntries(Object.keys(everything).map((key) => [key, 'edited'])) as unknown as Draft;
+    expect(parts.toSorted()).toEqual(editedGroups(all, base).toSorted());
+    const fields = parts.flatMap((part) => fieldsOf(part).fields);
+    expect(fields.toSorted()).toEqual(Object.keys(base).toSorted());
   });
 
   it('keeps the modes of endpoints, each as it was', () => {

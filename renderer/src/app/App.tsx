@@ -4,6 +4,7 @@ import { DragLayer } from '../features/drag/DragLayer.tsx';
 import { CommandCentre } from '../features/palette/CommandCentre.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
 import { YardView } from '../features/yard/YardView.tsx';
+import { UnappliedBanner } from '../features/settings/UnappliedBanner.tsx';
 import { cx } from '../lib/cx.ts';
 import { useServer } from '../store/server.ts';
 import { useView } from '../store/view.ts';
@@ -98,6 +99,7 @@ export function App(): ReactNode {
       <div className={styles.column}>
         <FeedBanner />
         <AdmissionBanner />
+        <UnappliedBanner elsewhere={route !== 'settings'} />
         <main ref={main} id="main" tabIndex={-1} className={styles.main}>
           <ErrorBoundary key={route}>
             <Suspense fallback={null}>

@@ -3,13 +3,15 @@ import { CallError } from '../../../core/contract/index.ts';
 
 /** What went wrong, for a `Notice`. */
 export interface Failure {
+  /** The contract's stable word for it; null: it is no refusal of the host. */
+  code?: string | null;
   message: string;
   hint: string | null;
 }
 
 /** Turns whatever was thrown into words for the user. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof CallError) return { message: error.message, hint: error.hint };
+  if (error instanceof CallError) return { code: error.code, message: error.message, hint: error.hint };
   return { message: error instanceof Error ? error.message : String(error), hint: null };
 }
 

@@ -7,20 +7,25 @@ import type { SegmentedProps } from './Segmented.tsx';
 
 interface TextFieldProps extends ComponentProps<'input'> {
   label: string;
+  /** Small print at the other end of the label's line. */
+  aside?: ReactNode;
   hint?: ReactNode;
   error?: string | null;
   mono?: boolean;
 }
 
 /** A labelled line of text with its hint and its error. */
-export function TextField({ label, hint, error = null, mono = false, ...rest }: TextFieldProps): ReactNode {
+export function TextField({ label, aside, hint, error = null, mono = false, ...rest }: TextFieldProps): ReactNode {
   const id = useId();
   const notes = [hint === undefined ? null : `${id}-hint`, error === null ? null : `${id}-error`].filter(Boolean).join(' ');
   return (
     <div className={styles.field}>
-      <label className={styles.label} htmlFor={id}>
-        {label}
-      </label>
+      <div className={styles.head}>
+        <label className={styles.label} htmlFor={id}>
+          {label}
+        </label>
+        {aside}
+      </div>
       <input
         id={id}
         className={cx(styles.input, mono && styles.mono)}
@@ -46,6 +51,7 @@ export function TextField({ label, hint, error = null, mono = false, ...rest }: 
 
 interface SelectFieldProps extends Omit<ComponentProps<'select'>, 'onChange'> {
   label: string;
+  aside?: ReactNode;
   choices: readonly { value: string; label: string }[];
   hint?: ReactNode;
   error?: string | null;
@@ -53,14 +59,17 @@ interface SelectFieldProps extends Omit<ComponentProps<'select'>, 'onChange'> {
 }
 
 /** A labelled choice of one among many, with its hint and its error. */
-export function SelectField({ label, choices, hint, error = null, onChange, ...rest }: SelectFieldProps): ReactNode {
+export function SelectField({ label, aside, choices, hint, error = null, onChange, ...rest }: SelectFieldProps): ReactNode {
   const id = useId();
   const notes = [hint === undefined ? null : `${id}-hint`, error === null ? null : `${id}-error`].filter(Boolean).join(' ');
   return (
     <div className={styles.field}>
-      <label className={styles.label} htmlFor={id}>
-        {label}
-      </label>
+      <div className={styles.head}>
+        <label className={styles.label} htmlFor={id}>
+          {label}
+        </label>
+        {aside}
+      </div>
       <select
         id={id}
         className={styles.input}
@@ -91,16 +100,20 @@ export function SelectField({ label, choices, hint, error = null, onChange, ...r
 
 /** A labelled choice of one of a few, all in sight, with what the chosen one means. */
 export function ChoiceField<T extends string>({
+  aside,
   hint,
   error = null,
   ...rest
-}: SegmentedProps<T> & { hint?: ReactNode; error?: string | null }): ReactNode {
+}: SegmentedProps<T> & { aside?: ReactNode; hint?: ReactNode; error?: string | null }): ReactNode {
   return (
     <div className={styles.field}>
       {/* The group carries the label as its name. */}
-      <span className={styles.label} aria-hidden="true">
-        {rest.label}
-      </span>
+      <div className={styles.head}>
+        <span className={styles.label} aria-hidden="true">
+          {rest.label}
+        </span>
+        {aside}
+      </div>
       <div>
         <Segmented {...rest} />
       </div>

@@ -44,7 +44,14 @@ export function standinSettings(): { handlers: SettingsHandlers; view: () => Set
         resurrection = view.settings.resurrection,
         balancing = view.settings.balancing,
       } = request;
-      return change({ ...request, migration, resurrection, balancing, authentication: { ...request.authentication, users: users() } });
+      const { admins = view.settings.authentication.admins } = request.authentication;
+      return change({
+        ...request,
+        migration,
+        resurrection,
+        balancing,
+        authentication: { ...request.authentication, admins, users: users() },
+      });
     },
     'users.save': ({ name }) => withUsers([...users().filter((user) => user.name !== name), { name }]),
     'users.remove': ({ name }) => {

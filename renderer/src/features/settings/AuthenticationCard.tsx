@@ -1,12 +1,13 @@
 import type { ReactNode } from 'react';
 import { useServer } from '../../store/server.ts';
-import { ChoiceField, SelectField } from '../../ui/Field.tsx';
+import { ChoiceField, SelectField, TextField } from '../../ui/Field.tsx';
 import { Notice } from '../../ui/Notice.tsx';
-import styles from './Settings.module.css';
+import { Card } from './Card.tsx';
 import { Users } from './Users.tsx';
 import type { Draft } from './draft.ts';
 import { SETTINGS_FORM } from './form.ts';
 import type { CardProps } from './form.ts';
+import { Restore } from './Restore.tsx';
 import { edit } from './staged.ts';
 
 const methodHints: Record<Draft['method'], string> = {
@@ -23,10 +24,11 @@ export function AuthenticationCard({ view, draft, errors }: CardProps): ReactNod
   const ids = endpoints.map(({ id }) => id);
   const known = draft.verifiersFrom === '' || ids.includes(draft.verifiersFrom) ? ids : [...ids, draft.verifiersFrom];
   return (
-    <section className={styles.card} aria-labelledby="authentication-title">
-      <h2 id="authentication-title">Client authentication</h2>
+    <Card id="authentication" when="to new clients">
       <ChoiceField
         label="Method"
+        aside={<Restore field="method" draft={draft} />}
+        error={errors['method'] ?? null}
         value={draft.method}
         onChange={(method) => edit({ method })}
         hint={methodHints[draft.method]}
@@ -39,6 +41,7 @@ export function AuthenticationCard({ view, draft, errors }: CardProps): ReactNod
       />
       <SelectField
         label="Verifiers from endpoint"
+        aside={<Restore field="verifiersFrom" draft={draft} words="none" />}
         form={SETTINGS_FORM}
         value={draft.verifiersFrom}
         error={errors['verifiersFrom'] ?? null}
@@ -52,7 +55,21 @@ export function AuthenticationCard({ view, draft, errors }: CardProps): ReactNod
       {draft.method !== 'trust' && draft.verifiersFrom === '' && users.length === 0 && (
         <Notice tone="warn">Nobody could log in: add a user, or read verifiers from an endpoint.</Notice>
       )}
+      <TextField
+        label="Admins of the console"
+        aside={<Restore field="admins" draft={draft} words="everybody" />}
+        form={SETTINGS_FORM}
+        placeholder="Everybody who can log in"
+        value={draft.admins}
+        error={errors['admins'] ?? null}
+        hint={
+          draft.method === 'trust'
+            ? 'Who may run its commands, with commas between the names; means nothing while anybody may take any name (trust).'
+            : 'Who may run its commands, with commas between the names; others may only look.'
+        }
+        onChange={(event) => edit({ admins: event.target.value })}
+      />
       <Users users={users} />
-    </section>
+    </Card>
   );
 }

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { Card } from './Card.tsx';
 import styles from './Settings.module.css';
 import type { CardProps } from './form.ts';
 import { NumberField } from './NumberField.tsx';
@@ -6,23 +7,21 @@ import { NumberField } from './NumberField.tsx';
 /** How many clients there may be. */
 export function LimitsCard(props: Pick<CardProps, 'draft' | 'errors'>): ReactNode {
   return (
-    <section className={styles.card} aria-labelledby="limits-title">
-      <h2 id="limits-title">Limits</h2>
+    <Card id="limits" when="to new clients">
       <p className={styles.soft}>Clients at the same time; 0 stands for no limit. Who comes too many is told which limit it was.</p>
       <div className={styles.numbers}>
         <NumberField field="clients" label="In total" {...props} />
         <NumberField field="clientsPerEndpoint" label="Per endpoint" {...props} />
         <NumberField field="clientsPerUser" label="Per user" {...props} />
       </div>
-    </section>
+    </Card>
   );
 }
 
 /** How long clients may take. */
 export function TimesCard(props: Pick<CardProps, 'draft' | 'errors'>): ReactNode {
   return (
-    <section className={styles.card} aria-labelledby="times-title">
-      <h2 id="times-title">Times</h2>
+    <Card id="times" when="at once; login and keepalive: to new clients">
       <p className={styles.soft}>In seconds; 0 stands for no end. Idle, statement and transaction times hold for open sessions too.</p>
       <div className={styles.times}>
         <NumberField field="login" label="Login" hint="From the connection to the end of the login." {...props} />
@@ -32,6 +31,6 @@ export function TimesCard(props: Pick<CardProps, 'draft' | 'errors'>): ReactNode
         <NumberField field="transaction" label="Transaction" hint="Its session is ended when it takes longer." {...props} />
         <NumberField field="keepalive" label="TCP keepalive" hint="Between probes, both sides." {...props} />
       </div>
-    </section>
+    </Card>
   );
 }

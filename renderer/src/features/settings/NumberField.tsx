@@ -3,7 +3,9 @@ import { TextField } from '../../ui/Field.tsx';
 import { SETTINGS_FORM } from './form.ts';
 import type { CardProps } from './form.ts';
 import type { Draft } from './draft.ts';
+import type { MovesNumber } from './draft-moves.ts';
 import type { PoolNumber } from './draft-pooling.ts';
+import { Restore } from './Restore.tsx';
 import { edit } from './staged.ts';
 
 type NumberKey =
@@ -17,6 +19,7 @@ type NumberKey =
   | 'transaction'
   | 'keepalive'
   | 'metricsPort'
+  | MovesNumber
   | PoolNumber;
 
 interface NumberFieldProps extends Pick<CardProps, 'draft' | 'errors'> {
@@ -31,6 +34,7 @@ export function NumberField({ field, label, hint, placeholder, draft, errors }: 
   return (
     <TextField
       label={label}
+      aside={<Restore field={field} draft={draft} words={placeholder?.toLowerCase()} />}
       inputMode="numeric"
       form={SETTINGS_FORM}
       value={draft[field]}

@@ -4,11 +4,13 @@ import { useServer } from '../../store/server.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { ChoiceField, SelectField } from '../../ui/Field.tsx';
 import { modeChoices, modeWords, profileChoices, profileWords } from '../pooling/words.ts';
+import { Card } from './Card.tsx';
 import styles from './Settings.module.css';
 import type { Draft } from './draft.ts';
 import { SETTINGS_FORM } from './form.ts';
 import type { CardProps } from './form.ts';
 import { NumberField } from './NumberField.tsx';
+import { Restore } from './Restore.tsx';
 import { edit } from './staged.ts';
 
 type Props = Pick<CardProps, 'draft' | 'errors'>;
@@ -18,14 +20,14 @@ type Line = Draft['poolEndpoints'][number];
 export function PoolingCard(props: Props): ReactNode {
   const { draft } = props;
   return (
-    <section className={styles.card} aria-labelledby="pooling-title">
-      <h2 id="pooling-title">Pools</h2>
+    <Card id="pooling" when="at once">
       <p className={styles.soft}>
         A pool holds the server connections of one backend, database and role. Times are in seconds. What is applied here holds for open
         sessions too.
       </p>
       <ChoiceField
         label="Mode"
+        aside={<Restore field="poolMode" draft={draft} words="session mode" />}
         value={draft.poolMode}
         onChange={(poolMode) => edit({ poolMode })}
         hint={modeWords[draft.poolMode]}
@@ -33,6 +35,7 @@ export function PoolingCard(props: Props): ReactNode {
       />
       <ChoiceField
         label="Profile of transaction mode"
+        aside={<Restore field="poolProfile" draft={draft} words="strict" />}
         value={draft.poolProfile}
         onChange={(poolProfile) => edit({ poolProfile })}
         hint={profileWords[draft.poolProfile]}
@@ -82,6 +85,7 @@ export function PoolingCard(props: Props): ReactNode {
         </div>
         <ChoiceField
           label="A transaction whose client is gone"
+          aside={<Restore field="abandoned" draft={draft} words="rollback" />}
           value={draft.abandoned}
           onChange={(abandoned) => edit({ abandoned })}
           hint={
@@ -95,7 +99,7 @@ export function PoolingCard(props: Props): ReactNode {
           ]}
         />
       </div>
-    </section>
+    </Card>
   );
 }
 
@@ -166,8 +170,7 @@ function Lines({ draft, errors }: Props): ReactNode {
 /** Whether the desktop application serves its figures. */
 export function MetricsCard(props: Props): ReactNode {
   return (
-    <section className={styles.card} aria-labelledby="metrics-title">
-      <h2 id="metrics-title">Metrics</h2>
+    <Card id="metrics" when="at once">
       <p className={styles.soft}>
         Figures for Prometheus, at /metrics on 127.0.0.1. The headless host has them on the port of its window anyway.
       </p>
@@ -180,6 +183,6 @@ export function MetricsCard(props: Props): ReactNode {
           {...props}
         />
       </div>
-    </section>
+    </Card>
   );
 }

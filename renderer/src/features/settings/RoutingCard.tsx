@@ -5,10 +5,12 @@ import { useServer } from '../../store/server.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { ChoiceField, SelectField, TextField } from '../../ui/Field.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
+import { Card } from './Card.tsx';
 import styles from './Settings.module.css';
 import type { Draft } from './draft.ts';
 import { SETTINGS_FORM } from './form.ts';
 import type { CardProps } from './form.ts';
+import { Restore } from './Restore.tsx';
 import { edit } from './staged.ts';
 
 type Wanted = Draft['listeners'][number];
@@ -20,10 +22,10 @@ export function RoutingCard({ view, draft, errors }: CardProps): ReactNode {
   const set = (index: number, change: Partial<Wanted>): void =>
     edit({ listeners: draft.listeners.map((each, at) => (at === index ? { ...each, ...change } : each)) });
   return (
-    <section className={styles.card} aria-labelledby="routing-title">
-      <h2 id="routing-title">Routing</h2>
+    <Card id="routing" when="to new clients; ports: at once">
       <ChoiceField
         label="A client that names an unknown endpoint"
+        aside={<Restore field="unknownEndpoint" draft={draft} />}
         value={draft.unknownEndpoint}
         onChange={(unknownEndpoint) => edit({ unknownEndpoint })}
         hint={
@@ -85,7 +87,7 @@ export function RoutingCard({ view, draft, errors }: CardProps): ReactNode {
           </Button>
         </div>
       </div>
-    </section>
+    </Card>
   );
 }
 

@@ -1,18 +1,25 @@
 import { useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
 import type { SettingsView as HostSettings } from '../../../../core/contract/index.ts';
+import { parseHash, useHash } from '../../app/routes.ts';
 import { useHost } from '../../bridge/client.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { AppearanceCard } from './AppearanceCard.tsx';
 import { AuthenticationCard } from './AuthenticationCard.tsx';
+import { DesktopCard } from './DesktopCard.tsx';
+import { goToSection, Index } from './Index.tsx';
 import { LimitsCard, TimesCard } from './LimitsCard.tsx';
+import { ListeningCard } from './ListeningCard.tsx';
+import { BalancingCard, MovesCard, ResurrectionCard } from './MovesCards.tsx';
 import { MetricsCard, PoolingCard } from './PoolingCard.tsx';
 import { RoutingCard } from './RoutingCard.tsx';
 import styles from './Settings.module.css';
 import { TlsCard } from './TlsCard.tsx';
-import { draftOf, editedGroups, readDraft, withoutEmpty } from './draft.ts';
+import { draftOf, editedGroups, fieldOfRefusal, readDraft, withoutEmpty } from './draft.ts';
+import type { Draft } from './draft.ts';
 import { SETTINGS_FORM } from './form.ts';
 import { discard, takeView, useStaged } from './staged.ts';
 
@@ -58,9 +65,18 @@ function Form({ view }: { view: HostSettings }): ReactNode {
   const read = readDraft(draft, proxyPort);
   const edited = editedGroups(draft, base);
   const [tries, setTries] = useState(0);
+  const at = parseHash(useHash()).params.get('at');
+  useEffect(() => {
+    if (at !== null) goToSection(at);
+  }, [at]);
   // What was not filled in yet is not held against anybody before they apply.
-  const errors = tries === 0 ? withoutEmpty(read.errors, draft) : read.errors;
-  const wrong = Object.keys(errors).length;
+  const unfit = tries === 0 ? withoutEmpty(read.errors, draft) : read.errors;
+  const wrong = Object.keys(unfit).length;
+  /** What was sent last: a refusal stands at its field until that is changed. */
+  const [sent, setSent] = useState<Draft | null>(null);
+  const refused = failure?.code == null ? null : fieldOfRefusal(failure.code);
+  const stands = refused !== null && sent?.[refused] === draft[refused];
+  const errors = failure === null || !stands ? unfit : { [refused]: failure.message, ...unfit };
   useEffect(() => {
     if (tries > 0) document.querySelector<HTMLElement>('#settings-cards [aria-invalid="true"]')?.focus();
   }, [tries]);
@@ -68,6 +84,7 @@ function Form({ view }: { view: HostSettings }): ReactNode {
   const apply = (): void => {
     if (!read.ok) return setTries((before) => before + 1);
     setTries(0);
+    setSent(draft);
     run(async () => takeView(await call('settings.save', read.settings), true));
   };
 
@@ -119,17 +136,26 @@ function Form({ view }: { view: HostSettings }): ReactNode {
         {view.file === null ? 'Kept in memory only: gone when Switchyard ends.' : 'Kept in '}
         {view.file !== null && <code className={styles.path}>{view.file}</code>}
       </p>
-      <div id="settings-cards" className={styles.columns}>
-        <div className={styles.stack}>
-          <TlsCard view={view} draft={draft} errors={errors} />
-          <AuthenticationCard view={view} draft={draft} errors={errors} />
-          <RoutingCard view={view} draft={draft} errors={errors} />
-          <MetricsCard draft={draft} errors={errors} />
-        </div>
-        <div className={styles.stack}>
-          <LimitsCard draft={draft} errors={errors} />
-          <TimesCard draft={draft} errors={errors} />
-          <PoolingCard draft={draft} errors={errors} />
+      <div className={styles.indexed}>
+        <Index edited={edited} errors={errors} />
+        <div id="settings-cards" className={styles.columns}>
+          <div className={styles.stack}>
+            <ListeningCard />
+            <TlsCard view={view} draft={draft} errors={errors} />
+            <AuthenticationCard view={view} draft={draft} errors={errors} />
+            <RoutingCard view={view} draft={draft} errors={errors} />
+            <LimitsCard draft={draft} errors={errors} />
+            <TimesCard draft={draft} errors={errors} />
+            <AppearanceCard />
+            <DesktopCard />
+          </div>
+          <div className={styles.stack}>
+            <PoolingCard draft={draft} errors={errors} />
+            <MovesCard draft={draft} errors={errors} />
+            <ResurrectionCard draft={draft} errors={errors} />
+            <BalancingCard draft={draft} errors={errors} />
+            <MetricsCard draft={draft} errors={errors} />
+          </div>
         </div>
       </div>
     </div>

@@ -7,10 +7,12 @@ import { Button } from '../../ui/Button.tsx';
 import { CopyLine } from '../../ui/CopyLine.tsx';
 import { ChoiceField, TextField } from '../../ui/Field.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { Card } from './Card.tsx';
 import styles from './Settings.module.css';
 import type { Draft } from './draft.ts';
 import { SETTINGS_FORM } from './form.ts';
 import type { CardProps } from './form.ts';
+import { Restore } from './Restore.tsx';
 import { verifiedPsqlLine } from './psql-line.ts';
 import { edit, takeView } from './staged.ts';
 
@@ -23,10 +25,10 @@ const clientHints: Record<Draft['tlsClients'], string> = {
 /** Whether clients can encrypt, and the certificate they are shown. */
 export function TlsCard({ view, draft, errors }: CardProps): ReactNode {
   return (
-    <section className={styles.card} aria-labelledby="tls-title">
-      <h2 id="tls-title">TLS for clients</h2>
+    <Card id="tls" when="to new clients">
       <ChoiceField
         label="Encryption"
+        aside={<Restore field="tlsClients" draft={draft} />}
         value={draft.tlsClients}
         onChange={(tlsClients) => edit({ tlsClients })}
         hint={clientHints[draft.tlsClients]}
@@ -38,6 +40,7 @@ export function TlsCard({ view, draft, errors }: CardProps): ReactNode {
       />
       <ChoiceField
         label="Certificate"
+        aside={<Restore field="certificate" draft={draft} />}
         value={draft.certificate}
         error={errors['certificate'] ?? null}
         onChange={(certificate) => edit({ certificate })}
@@ -70,7 +73,7 @@ export function TlsCard({ view, draft, errors }: CardProps): ReactNode {
         </>
       )}
       <LocalCertificate authorityFile={view.authorityFile} made={view.settings.tls.certificate.kind === 'local'} />
-    </section>
+    </Card>
   );
 }
 

@@ -1,13 +1,15 @@
 import { savedSettings } from '../../../../core/contract/index.ts';
 import type { CallRequest, SettingsView } from '../../../../core/contract/index.ts';
 import { formatCount } from '../../lib/format.ts';
+import { movesDraftOf, movesErrors, movesInput, movesPaths } from './draft-moves.ts';
+import type { MovesDraft } from './draft-moves.ts';
 import { poolingDraftOf, poolingErrors, poolingFields, poolingInput, poolingPaths } from './draft-pooling.ts';
 import type { PoolingDraft } from './draft-pooling.ts';
 
 type Shown = SettingsView['settings'];
 
 /** The settings as they stand in the form: flat, and numbers as they were typed. Users are not in it, they have calls of their own. */
-export interface Draft extends PoolingDraft {
+export interface Draft extends PoolingDraft, MovesDraft {
   tlsClients: Shown['tls']['clients'];
   certificate: Shown['tls']['certificate']['kind'];
   certificateFile: string;
@@ -15,6 +17,8 @@ export interface Draft extends PoolingDraft {
   method: Shown['authentication']['method'];
   /** Empty: from no endpoint. */
   verifiersFrom: string;
+  /** Names with commas between them; empty: everybody. */
+  admins: string;
   clients: string;
   clientsPerEndpoint: string;
   clientsPerUser: string;
@@ -29,13 +33,14 @@ export interface Draft extends PoolingDraft {
 }
 
 /** Where each part of the draft stands in the settings, which is how the schema names what does not fit. */
-const paths: Record<Exclude<keyof Draft, 'listeners' | 'poolEndpoints'>, string> = {
+const paths: Record<Exclude<keyof Draft, 'listeners' | 'poolEndpoints' | 'balanceGroups'>, string> = {
   tlsClients: 'tls.clients',
   certificate: 'tls.certificate',
   certificateFile: 'tls.certificate.certificate',
   keyFile: 'tls.certificate.key',
   method: 'authentication.method',
   verifiersFrom: 'authentication.verifiersFrom',
+  admins: 'authentication.admins',
   clients: 'limits.clients',
   clientsPerEndpoint: 'limits.clientsPerEndpoint',
   clientsPerUser: 'limits.clientsPerUser',
@@ -47,6 +52,7 @@ const paths: Record<Exclude<keyof Draft, 'listeners' | 'poolEndpoints'>, string>
   keepalive: 'times.keepalive',
   unknownEndpoint: 'unknownEndpoint',
   ...poolingPaths,
+  ...movesPaths,
 };
 
 /** The name of a field that does not fit, and what is wrong with it. A listener's port is `listeners.<index>.port`. */
@@ -66,6 +72,7 @@ export function draftOf({ tls, authentication, limits, times, listeners, unknown
     keyFile: files.key,
     method: authentication.method,
     verifiersFrom: authentication.verifiersFrom ?? '',
+    admins: authentication.admins.join(', '),
     clients: String(limits.clients),
     clientsPerEndpoint: String(limits.clientsPerEndpoint),
     clientsPerUser: String(limits.clientsPerUser),
@@ -78,6 +85,7 @@ export function draftOf({ tls, authentication, limits, times, listeners, unknown
     listeners: listeners.map(({ endpoint, port }) => ({ endpoint, port: String(port) })),
     unknownEndpoint,
     ...poolingDraftOf(rest),
+    ...movesDraftOf(rest),
   };
 }
 
@@ -85,7 +93,11 @@ export function draftOf({ tls, authentication, limits, times, listeners, unknown
 export function readDraft(draft: Draft, proxyPort: number | null = null): ReadDraft {
   const parsed = savedSettings.safeParse({
     tls: { clients: draft.tlsClients, certificate: certificateOf(draft) },
-    authentication: { method: draft.method, verifiersFrom: draft.verifiersFrom === '' ? null : draft.verifiersFrom },
+    authentication: {
+      method: draft.method,
+      verifiersFrom: draft.verifiersFrom === '' ? null : draft.verifiersFrom,
+      admins: draft.admins.split(',').flatMap((name) => name.trim() || []),
+    },
     limits: {
       clients: wholeNumber(draft.clients),
       clientsPerEndpoint: wholeNumber(draft.clientsPerEndpoint),
@@ -102,10 +114,11 @@ export function readDraft(draft: Draft, proxyPort: number | null = null): ReadDr
     listeners: draft.listeners.map(({ endpoint, port }) => ({ endpoint, port: wholeNumber(port) })),
     unknownEndpoint: draft.unknownEndpoint,
     ...poolingInput(draft, wholeNumber),
+    ...movesInput(draft, wholeNumber),
   });
   const errors: Record<string, string> = {};
   for (const issue of parsed.error?.issues ?? []) errors[fieldAt(issue.path)] ??= wordsOf(issue);
-  Object.assign(errors, portErrors(draft, proxyPort), poolingErrors(draft, wholeNumber));
+  Object.assign(errors, portErrors(draft, proxyPort), poolingErrors(draft, wholeNumber), movesErrors(draft));
   if (draft.tlsClients !== 'off' && draft.certificate === 'none') {
     errors['certificate'] = 'Encryption needs a certificate: make a local one, or name files.';
   }
@@ -131,19 +144,40 @@ export function sameDraft(a: Draft, b: Draft): boolean {
   return same(a, b);
 }
 
-const groups: readonly { name: string; fields: readonly (keyof Draft)[] }[] = [
+/** `prefixes`: how the errors of its lists begin, which have a name per line. */
+const groups: readonly { name: string; fields: readonly (keyof Draft)[]; prefixes?: readonly string[] }[] = [
   { name: 'TLS', fields: ['tlsClients', 'certificate', 'certificateFile', 'keyFile'] },
-  { name: 'authentication', fields: ['method', 'verifiersFrom'] },
+  { name: 'authentication', fields: ['method', 'verifiersFrom', 'admins'] },
   { name: 'limits', fields: ['clients', 'clientsPerEndpoint', 'clientsPerUser'] },
   { name: 'times', fields: ['login', 'idleClient', 'idleInTransaction', 'query', 'transaction', 'keepalive'] },
-  { name: 'routing', fields: ['listeners', 'unknownEndpoint'] },
-  { name: 'pools', fields: poolingFields },
+  { name: 'routing', fields: ['listeners', 'unknownEndpoint'], prefixes: ['listeners.'] },
+  { name: 'pools', fields: poolingFields, prefixes: ['pooling.endpoints.'] },
+  { name: 'migration', fields: ['carry', 'movesAtOnce', 'movesPerBackend'] },
+  { name: 'lost servers', fields: ['resurrect', 'resurrectAfter', 'resurrectWithin'] },
+  {
+    name: 'balancing',
+    fields: ['balanceGroups', 'balanceEvery', 'balanceRate', 'balanceThreshold', 'balanceStay'],
+    prefixes: ['balancing.groups.'],
+  },
   { name: 'metrics', fields: ['metricsPort'] },
 ];
 
 /** The parts of the form that were edited, in its order. */
 export function editedGroups(draft: Draft, base: Draft): string[] {
   return groups.filter(({ fields }) => fields.some((field) => !same(draft[field], base[field]))).map(({ name }) => name);
+}
+
+/** The fields of a part of the form, and how the errors of its lists begin. */
+export function fieldsOf(part: string): { fields: readonly (keyof Draft)[]; prefixes: readonly string[] } {
+  const group = groups.find(({ name }) => name === part);
+  return { fields: group?.fields ?? [], prefixes: group?.prefixes ?? [] };
+}
+
+/** The field that a host's refusal is about, by its code. */
+export function fieldOfRefusal(code: string): keyof Draft | null {
+  if (code === 'trust_beyond_loopback') return 'method';
+  if (code === 'bad_certificate') return 'certificateFile';
+  return code === 'no_folder' ? 'certificate' : null;
 }
 
 function same(a: unknown, b: unknown): boolean {
