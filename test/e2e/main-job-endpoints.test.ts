@@ -125,22 +125,22 @@ test('an endpoint in use cannot be removed; unused it can', async ({ page, host 
   const client = await through(host.proxy.port, 'ep-c');
   await expect(line).toContainText('1 session');
 
-  const remove = async (consequence: string): Promise<void> => {
-    await page.getByRole('button', { name: 'Remove ep-c' }).click();
-    const question = page.getByRole('alertdialog', { name: 'Remove endpoint ep-c?' });
-    await expect(question).toContainText(consequence);
-    await expect(question.getByRole('button', { name: 'Cancel' })).toBeFocused();
-    await question.getByRole('button', { name: 'Remove ep-c' }).click();
-    await expect(question).toBeHidden();
-  };
-  await remove('1 session still');
-  await expect(page.getByRole('alert')).toContainText('Endpoint ep-c cannot be removed: sessions belong to it.');
-  await expect(line).toBeVisible();
+  const pending = page.getByRole('region', { name: '1 pending change' });
+  const change = pending.getByRole('listitem', { name: 'Remove ep-c' });
+  const apply = pending.getByRole('button', { name: 'Apply 1 change' });
+  await page.getByRole('button', { name: 'Remove ep-c' }).click();
+  await expect(change).toContainText('Endpoint ep-c cannot be removed: sessions belong to it.');
+  await expect(change.getByRole('button', { name: 'Move 1 session…' })).toBeVisible();
+  await expect(apply).toBeDisabled();
+  await expect(line).toContainText('removal pending');
   await expectAccessible(page, 'a refusal');
 
+  // The preview follows the sessions.
   await client.close();
   await expect(line).toContainText('0 sessions');
-  await remove('The server itself is not touched.');
+  await expect(change).toContainText('ep-c is removed: clients that ask for it get the default');
+  await expect(change).toContainText('the server itself is not touched');
+  await apply.click();
   await expect(line).toHaveCount(0);
   await goTo(page, 'Events');
   await expect(page.getByRole('row').filter({ hasText: 'Endpoint ep-c was removed.' })).toBeVisible();

@@ -1,6 +1,7 @@
 import { Suspense, lazy, useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
 import { DragLayer } from '../features/drag/DragLayer.tsx';
+import { useProgress } from '../features/onboarding/progress.ts';
 import { CommandCentre } from '../features/palette/CommandCentre.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
 import { YardView } from '../features/yard/YardView.tsx';
@@ -23,6 +24,7 @@ const OperationPanels = lazy(() =>
   import('../features/migrate/OperationPanels.tsx').then((module) => ({ default: module.OperationPanels })),
 );
 const EndpointsView = lazy(() => import('../features/endpoints/EndpointsView.tsx').then((module) => ({ default: module.EndpointsView })));
+const NowMoveIt = lazy(() => import('../features/onboarding/NowMoveIt.tsx').then((module) => ({ default: module.NowMoveIt })));
 const EventsView = lazy(() => import('../features/events/EventsView.tsx').then((module) => ({ default: module.EventsView })));
 const HistoryView = lazy(() => import('../features/history/HistoryView.tsx').then((module) => ({ default: module.HistoryView })));
 const PoolsView = lazy(() => import('../features/pools/PoolsView.tsx').then((module) => ({ default: module.PoolsView })));
@@ -51,7 +53,7 @@ function View({ route, params }: { route: Route; params: URLSearchParams }): Rea
     case 'sessions':
       return <SessionsView />;
     case 'endpoints':
-      return <EndpointsView />;
+      return <EndpointsView params={params} />;
     case 'pools':
       return <PoolsView params={params} />;
     case 'migrations':
@@ -72,6 +74,7 @@ export function App(): ReactNode {
   const migrating = useView((state) => state.migrate !== null);
   const remapping = useView((state) => state.remap !== null);
   const following = useView((state) => state.panels.length > 0);
+  const beginning = useProgress(({ waited, done }) => waited && !done);
   const main = useRef<HTMLElement>(null);
   const shown = useRef(route);
 
@@ -98,6 +101,11 @@ export function App(): ReactNode {
       <Rail current={route} />
       <div className={styles.column}>
         <FeedBanner />
+        {beginning && (
+          <Suspense fallback={null}>
+            <NowMoveIt />
+          </Suspense>
+        )}
         <AdmissionBanner />
         <UnappliedBanner elsewhere={route !== 'settings'} />
         <main ref={main} id="main" tabIndex={-1} className={styles.main}>

@@ -24,7 +24,8 @@ export interface ViewState {
   remap: { endpoint: string; to: string | null } | null;
   /** Operations started in this window whose panel is open, oldest first. */
   panels: readonly number[];
-  stranded: Stranded | null;
+  /** One line per endpoint. */
+  stranded: readonly Stranded[];
   /** The session whose note is being written; null: none. */
   noteOn: number | null;
   /** The menu that filters by what a session's cells say, where it stands; null while it is closed. */
@@ -43,7 +44,7 @@ export const useView = create<ViewState>()(() => ({
   migrate: null,
   remap: null,
   panels: [],
-  stranded: null,
+  stranded: [],
   noteOn: null,
   filterMenu: null,
   frozen: null,

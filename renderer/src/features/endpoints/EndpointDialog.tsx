@@ -1,65 +1,97 @@
 import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { endpointId } from '../../../../core/contract/index.ts';
-import type { CallReply, EndpointRow, HostInfo } from '../../../../core/contract/index.ts';
-import { useHost } from '../../bridge/client.ts';
-import { formatMs } from '../../lib/format.ts';
+import type { EndpointDraft, EndpointRow, HostInfo } from '../../../../core/contract/index.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
-import { useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
 import { CheckField, ChoiceField, TextField } from '../../ui/Field.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { modeChoices, modeWords, profileChoices, profileWords } from '../pooling/words.ts';
+import { ColorField } from './ColorField.tsx';
+import { stage, takenNames, unstage, useStagedMap } from './staged-map.ts';
+import type { SaveChange, StagedChange } from './staged-map.ts';
 import { TlsFields } from './TlsFields.tsx';
-import { splitPassword } from './url.ts';
+import { addressOf, splitPassword } from './url.ts';
+import { isTestable, useConnectionTest } from './use-connection-test.ts';
+import { useMapEdit } from './use-map-edit.ts';
+
+/** How long after the last key the connection is tested, milliseconds. */
+const TEST_AFTER_MS = 700;
 
 interface EndpointDialogProps {
   /** The line to change; null adds one. */
   endpoint: EndpointRow | null;
+  /** An edit that was staged, to be changed. */
+  staged?: StagedChange | null;
+  /** What was imported or found, to be completed. */
+  draft?: EndpointDraft | null;
   onClose: () => void;
 }
 
-/** Adds or changes one line of the endpoint map. A stored password is never shown, only that there is one. */
-export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): ReactNode {
-  const call = useHost();
+/**
+ * Adds or changes one line of the endpoint map: staged with others, or applied at once. The connection is tested as it is typed. A stored
+ * password is never shown, only that there is one.
+ */
+export function EndpointDialog({ endpoint, staged = null, draft = null, onClose }: EndpointDialogProps): ReactNode {
+  const edit = useMapEdit();
   const others = useServer((state) => state.endpoints);
-  const [id, setId] = useState(endpoint?.id ?? '');
-  const [url, setUrl] = useState(endpoint?.url ?? '');
-  const [password, setPassword] = useState('');
-  const [isDefault, setIsDefault] = useState(endpoint?.isDefault ?? others.length === 0);
-  const [mode, setMode] = useState(endpoint?.poolMode ?? null);
-  const [profile, setProfile] = useState(endpoint?.profile ?? 'strict');
-  const [tried, setTried] = useState(false);
-  const [found, setFound] = useState<CallReply<'endpoints.test'> | null>(null);
+  const changes = useStagedMap((state) => state.changes);
   const passwords = useServer((state) => state.host?.passwords ?? null);
+  const before = staged?.change.kind === 'save' ? staged.change : null;
+  // One edit per endpoint: opened again, it is that edit that is changed.
+  const key = staged?.key ?? changes.find(({ of }) => of !== null && of === endpoint?.id)?.key ?? null;
+
+  const [id, setId] = useState(before?.id ?? draft?.id ?? endpoint?.id ?? '');
+  const [url, setUrl] = useState(before?.url ?? draft?.url ?? endpoint?.url ?? '');
+  const [password, setPassword] = useState(before?.password ?? '');
+  const [isDefault, setIsDefault] = useState(before?.makeDefault ?? endpoint?.isDefault ?? others.length === 0);
+  const [mode, setMode] = useState(before?.pooling?.mode ?? endpoint?.poolMode ?? null);
+  const [profile, setProfile] = useState(before?.pooling?.profile ?? endpoint?.profile ?? 'strict');
+  const [color, setColor] = useState(before?.color ?? endpoint?.color ?? null);
+  const [tried, setTried] = useState(false);
   const saving = useAction();
-  const testing = useAction();
 
-  const idError = idProblem(id, endpoint?.id ?? null, others);
+  const taken = takenNames(others, changes, key);
+  if (endpoint !== null) taken.delete(endpoint.id);
+  const idError = idProblem(id, taken);
   const urlError = url.trim() === '' ? 'Say where the server is: postgresql://user@host:port/database.' : null;
-  const secret = password === '' ? {} : { password };
 
-  const test = (): void => {
-    setFound(null);
-    testing.run(async () => setFound(await call('endpoints.test', { url, ...secret, ...(endpoint ? { id: endpoint.id } : {}) })));
+  // A password that was imported stays with its server and role.
+  const imported = before?.passwordFrom ?? draft?.passwordFrom ?? null;
+  const keepsImported = imported !== null && password === '' && addressOf(url) === addressOf(before?.url ?? draft?.url ?? '');
+  const secret = { ...(password === '' ? {} : { password }), ...(keepsImported ? { passwordFrom: imported } : {}) };
+
+  const request = isTestable(url) ? { url, ...secret, ...(endpoint ? { id: endpoint.id } : {}) } : null;
+  // What is in the map already was asked when it was mapped.
+  const untouched = endpoint !== null && url === endpoint.url && password === '';
+  const test = useConnectionTest(request, untouched ? null : TEST_AFTER_MS);
+
+  const change = (): SaveChange => ({
+    kind: 'save',
+    id,
+    url,
+    ...secret,
+    ...(endpoint && endpoint.id !== id ? { replaces: endpoint.id } : {}),
+    ...(isDefault && endpoint?.isDefault !== true ? { makeDefault: true } : {}),
+    ...(mode !== null && (mode !== endpoint?.poolMode || profile !== endpoint.profile) ? { pooling: { mode, profile } } : {}),
+    ...(color !== null && color !== endpoint?.color ? { color } : {}),
+  });
+  const fits = (): boolean => {
+    setTried(true);
+    return idError === null && urlError === null;
+  };
+  const stageIt = (): void => {
+    if (!fits()) return;
+    stage(change(), endpoint?.id ?? null, key);
+    onClose();
   };
   const save = (): void => {
-    setTried(true);
-    if (idError !== null || urlError !== null) return;
+    if (!fits()) return;
     saving.run(async () => {
-      const reply = await call('endpoints.save', {
-        id,
-        url,
-        ...secret,
-        ...(endpoint && endpoint.id !== id ? { replaces: endpoint.id } : {}),
-        ...(isDefault ? { makeDefault: true } : {}),
-      });
-      if (mode !== null && (mode !== endpoint?.poolMode || profile !== endpoint.profile)) {
-        await call('endpoints.pooling', { id: reply.id, mode, profile });
-      }
-      if (reply.stranded.length > 0) useView.setState({ stranded: { endpoint: reply.id, sessionIds: reply.stranded } });
+      await edit([change()]);
+      if (key !== null) unstage([key]);
       onClose();
     });
   };
@@ -96,7 +128,6 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
               const split = splitPassword(event.target.value);
               setUrl(split.url);
               if (split.password !== null) setPassword(split.password);
-              setFound(null);
             }}
           />
           <TextField
@@ -104,20 +135,18 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
             type="password"
             autoComplete="new-password"
             value={password}
-            placeholder={endpoint?.passwordSet ? 'Set; leave empty to keep it' : 'Not set'}
+            placeholder={
+              keepsImported ? 'Imported; leave empty to keep it' : endpoint?.passwordSet ? 'Set; leave empty to keep it' : 'Not set'
+            }
             hint={passwordHint(passwords)}
-            onChange={(event) => {
-              setPassword(event.target.value);
-              setFound(null);
-            }}
+            onChange={(event) => setPassword(event.target.value)}
           />
-          <TlsFields
-            url={url}
-            onChange={(changed) => {
-              setUrl(changed);
-              setFound(null);
-            }}
-          />
+          {test.found && (
+            <Notice tone={test.found.ok ? 'good' : 'bad'} hint={test.found.hint} live>
+              {test.found.message}
+            </Notice>
+          )}
+          <TlsFields url={url} onChange={setUrl} />
           <CheckField
             label="Default: for clients that name no endpoint"
             checked={isDefault}
@@ -132,26 +161,21 @@ export function EndpointDialog({ endpoint, onClose }: EndpointDialogProps): Reac
               )}
             </>
           )}
-          {found && (
-            <Notice tone={found.ok ? 'good' : 'bad'} hint={found.hint} live>
-              {found.message}
-              {found.ok && found.serverVersion !== null && ` PostgreSQL ${found.serverVersion}, ${formatMs(found.ms)}.`}
+          <ColorField color={color} onChange={setColor} />
+          {saving.failure && (
+            <Notice tone="bad" hint={saving.failure.hint} live>
+              {saving.failure.message}
             </Notice>
-          )}
-          {[saving.failure, testing.failure].map(
-            (failure) =>
-              failure && (
-                <Notice key={failure.message} tone="bad" hint={failure.hint} live>
-                  {failure.message}
-                </Notice>
-              ),
           )}
         </DialogBody>
         <DialogFoot>
-          <Button disabled={url.trim() === '' || testing.busy} onClick={test} style={{ marginRight: 'auto' }}>
-            {testing.busy ? 'Testing…' : 'Test connection'}
+          <Button disabled={url.trim() === '' || test.busy} onClick={test.again} style={{ marginRight: 'auto' }}>
+            {test.busy ? 'Testing…' : 'Test connection'}
           </Button>
           <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={stageIt} title="Put it on the list of pending changes, to be applied together with others">
+            {key === null ? 'Stage' : 'Stage again'}
+          </Button>
           <Button look="primary" type="submit" disabled={saving.busy}>
             {endpoint ? 'Save endpoint' : 'Add endpoint'}
           </Button>
@@ -169,9 +193,8 @@ export function passwordHint(passwords: HostInfo['passwords'] | null): string {
   return `Kept until Switchyard ends${why}. Without one here, the password file (~/.pgpass) is asked.`;
 }
 
-function idProblem(id: string, own: string | null, others: readonly EndpointRow[]): string | null {
+function idProblem(id: string, taken: ReadonlySet<string>): string | null {
   const parsed = endpointId.safeParse(id);
   if (!parsed.success) return `${id === '' ? 'Give it a name' : 'This name does not fit'}: letters, digits, - and _, at most 63.`;
-  if (id !== own && others.some((other) => other.id === id)) return 'There is an endpoint with this name already.';
-  return null;
+  return taken.has(id) ? 'There is an endpoint with this name already.' : null;
 }

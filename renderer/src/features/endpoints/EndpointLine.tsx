@@ -18,6 +18,10 @@ import { tlsOf } from './url.ts';
 interface EndpointLineProps {
   endpoint: EndpointRow;
   busy: boolean;
+  /** It is the one that was linked to. */
+  marked: boolean;
+  /** What is staged for it. */
+  staged: 'save' | 'remove' | null;
   onEdit: () => void;
   onRemove: () => void;
   onCheck: () => void;
@@ -31,6 +35,8 @@ interface EndpointLineProps {
 export function EndpointLine({
   endpoint,
   busy,
+  marked,
+  staged,
   onEdit,
   onRemove,
   onCheck,
@@ -42,12 +48,18 @@ export function EndpointLine({
   const look = statusLook[endpoint.status];
   const { sslmode } = tlsOf(endpoint.url);
   return (
-    <li className={styles.line} aria-label={`Endpoint ${endpoint.id}`} data-endpoint={endpoint.id} data-backend={endpoint.backend}>
+    <li
+      className={cx(styles.line, marked && styles.marked)}
+      aria-label={`Endpoint ${endpoint.id}`}
+      data-endpoint={endpoint.id}
+      data-backend={endpoint.backend}
+    >
       <div className={styles.plate}>
         <span className={styles.name} title={endpoint.id}>
           {endpoint.id}
         </span>
         {endpoint.isDefault && <span className={styles.default}>default</span>}
+        {staged !== null && <span className={styles.default}>{staged === 'remove' ? 'removal pending' : 'change pending'}</span>}
         <PausedMark id={endpoint.id} />
       </div>
       <span className={cx(styles.track, styles[endpoint.status])} aria-hidden="true" />

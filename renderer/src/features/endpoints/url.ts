@@ -48,3 +48,8 @@ function splitQuery(url: string): { address: string; query: string } {
   const at = url.indexOf('?');
   return at < 0 ? { address: url, query: '' } : { address: url.slice(0, at), query: url.slice(at + 1) };
 }
+
+/** Server, port and role of a URL: what a password belongs to. */
+export function addressOf(url: string): string {
+  return splitQuery(url).address.replace(/^([a-z]+:\/\/[^/]*).*$/i, '$1');
+}

@@ -1,10 +1,13 @@
+import { useEffect } from 'react';
 import type { ReactNode } from 'react';
+import { hashOf } from '../../app/routes.ts';
 import { useHost } from '../../bridge/client.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { CopyLine } from '../../ui/CopyLine.tsx';
 import { Notice } from '../../ui/Notice.tsx';
+import { waitForFirst } from '../onboarding/progress.ts';
 import styles from './Yard.module.css';
 
 /** The left column without sessions: how the first one comes to be. */
@@ -12,6 +15,7 @@ export function NoClients(): ReactNode {
   const call = useHost();
   const host = useServer((state) => state.host);
   const { busy, failure, run } = useAction();
+  useEffect(waitForFirst, []);
   if (!host) return null;
   const line = host.connectLines.find((each) => each.endpoint === host.defaultEndpoint) ?? host.connectLines[0];
   return (
@@ -24,6 +28,8 @@ export function NoClients(): ReactNode {
           <CopyLine text={line.text} what={line.label} />
         </>
       )}
+      <p role="status">Waiting for the first session…</p>
+      <a href={hashOf('sessions')}>First steps: more servers, other kinds of clients</a>
       {host.demo.state === 'running' && !host.demo.workload && (
         <Button look="primary" disabled={busy} onClick={() => run(() => call('demo.workload', { on: true }))}>
           Switch on the demo workload

@@ -8,7 +8,7 @@ import { openMigrate, select, useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { PointMenu } from '../../ui/PointMenu.tsx';
-import { FirstRun } from '../endpoints/FirstRun.tsx';
+import { FirstSteps } from '../onboarding/FirstSteps.tsx';
 import { FreezeButton } from '../sessions/FreezeButton.tsx';
 import { LiveNumbers } from '../sessions/LiveNumbers.tsx';
 import { DrainDialog } from '../servers/DrainDialog.tsx';
@@ -32,7 +32,7 @@ export function YardView(): ReactNode {
       <div className={styles.view}>
         <h1>Yard</h1>
         <div className={styles.first}>
-          <FirstRun />
+          <FirstSteps />
         </div>
       </div>
     );
