@@ -36,14 +36,12 @@ interface StripChartProps {
   /** Moments that are marked by a line. */
   marks: readonly number[];
   format: (value: number) => string;
-  /** Beside the title. */
-  children?: ReactNode;
 }
 
 const HEIGHT = 104;
 
 /** Figures over a stretch of time, drawn without a library: eight of these stand together and share one cross-hair. */
-export const StripChart = memo(function StripChart({ title, axis, strips, marks, format, children }: StripChartProps): ReactNode {
+export const StripChart = memo(function StripChart({ title, axis, strips, marks, format }: StripChartProps): ReactNode {
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
   const top = useMemo(() => steppedTop(highest(strips)), [strips]);
@@ -51,8 +49,7 @@ export const StripChart = memo(function StripChart({ title, axis, strips, marks,
   return (
     <figure className={styles.figure}>
       <figcaption className={styles.caption}>
-        <h2>{title}</h2>
-        {children}
+        <h2 title={title}>{title}</h2>
         <Legend axis={axis} strips={strips} format={format} />
       </figcaption>
       <div className={styles.body}>
@@ -181,7 +178,7 @@ function lastWords(values: readonly (number | null)[], format: (value: number) =
 }
 
 /** Moves the cross-hair: by pointer, or as a slider by the keyboard. */
-function Pointer({ title, axis, strips, format, children }: Omit<StripChartProps, 'marks'>): ReactNode {
+function Pointer({ title, axis, strips, format, children }: Omit<StripChartProps, 'marks'> & { children: ReactNode }): ReactNode {
   const bucket = useCursorBucket(axis);
   const momentOf = (next: number): number => axis.from + next * axis.bucketMs;
   const onPointerMove = (event: PointerEvent<HTMLElement>): void => {

@@ -4,7 +4,6 @@ import type { ReactNode, RefObject } from 'react';
 import type { LogEntry } from '../../../../core/contract/index.ts';
 import { hashOf } from '../../app/routes.ts';
 import { formatClock, formatCount, formatMoment } from '../../lib/format.ts';
-import { useView } from '../../store/view.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import type { LampShape, Tone } from '../../ui/Lamp.tsx';
 import styles from './Events.module.css';
@@ -115,11 +114,7 @@ const Cells = memo(function Cells({ entry, times, onOnly }: CellsProps): ReactNo
       <span role="cell">
         {sessionId !== null && (
           <span className={styles.session}>
-            <a
-              href={hashOf('sessions', { session: String(sessionId) })}
-              title={`Details of session ${sessionId}`}
-              onClick={() => useView.setState({ detail: sessionId })}
-            >
+            <a href={hashOf('sessions', { session: String(sessionId) })} title={`Details of session ${sessionId}`}>
               {sessionId}
             </a>
             <button

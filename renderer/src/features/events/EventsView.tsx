@@ -51,11 +51,8 @@ export function EventsView({ params }: { params: URLSearchParams }): ReactNode {
     <div className={styles.view}>
       <div className={styles.top}>
         <h1>Events</h1>
-        <span className={styles.soft}>
-          {matching.length === log.length
-            ? plural(live.length, 'event')
-            : `${plural(live.length, 'event')} of ${plural(log.length, 'line')}`}
-        </span>
+        <span className={styles.soft}>{plural(live.length, 'event')}</span>
+        {matching.length < log.length && <span className={styles.soft}>of {plural(log.length, 'line')}</span>}
         <span className={styles.right}>
           {kept === null ? (
             <Button small onClick={hold} title="New events are counted and not shown; scrolling down does the same">

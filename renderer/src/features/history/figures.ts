@@ -56,7 +56,7 @@ export const figures: readonly Figure[] = [
       { label: 'Recoverable', color: 'var(--warn)', look: 'bars', counts: tallies.recoverable, whole: 'sum' },
       { label: 'Fatal', color: 'var(--bad)', look: 'bars', counts: tallies.fatal, whole: 'sum' },
       { label: 'Refused', color: 'var(--idle-fill)', look: 'bars', counts: tallies.refused, whole: 'sum' },
-      { label: 'Outlived a server', color: 'var(--accent)', look: 'bars', counts: tallies.resurrections, whole: 'sum' },
+      { label: 'Outlived', color: 'var(--accent)', look: 'bars', counts: tallies.resurrections, whole: 'sum' },
     ],
   },
   {
