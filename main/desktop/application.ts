@@ -97,13 +97,8 @@ export async function runDesktop(parts: DesktopParts): Promise<void> {
   const ask = (shell: ShellRequest): void => pushFrame({ kind: 'shell', shell });
   const renewMenu = (): void => {
     const { theme } = state;
-    const setTheme = (chosen: WindowState['theme']): void => {
-      nativeTheme.themeSource = chosen;
-      change({ theme: chosen });
-      renewMenu();
-    };
     const run = (command: string): void => ask({ command });
-    const template = menuTemplate({ platform: process.platform, packaged: app.isPackaged, theme, openOutside, setTheme, enabled, run });
+    const template = menuTemplate({ platform: process.platform, packaged: app.isPackaged, theme, openOutside, enabled, run });
     Menu.setApplicationMenu(Menu.buildFromTemplate(template));
   };
   renewMenu();

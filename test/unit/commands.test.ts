@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { commandGroups, commandId, commands } from '../../core/contract/index.ts';
 import type { Command } from '../../core/contract/index.ts';
@@ -59,5 +60,19 @@ describe('keys', () => {
   it('tells what typing gives from what it does not', () => {
     expect(['M', '/', '1', 'Space'].map(isTyped)).toEqual([true, true, true, true]);
     expect(['Mod+K', 'F1', 'Escape', 'Delete', 'Enter'].map(isTyped)).toEqual([false, false, false, false, false]);
+  });
+});
+
+describe('the documentation', () => {
+  it('has the keys of the table, and no others', () => {
+    const text = readFileSync(new URL('../../docs/window.md', import.meta.url), 'utf8');
+    const section = text.slice(text.indexOf('## Commands and keys')).split('\n## ')[0] ?? '';
+    const said = [...section.matchAll(/^\| (`.*`) \| (.*) \|$/gm)].map((match) => [match[1], match[2]]);
+    const bound = commandGroups.flatMap((group) =>
+      table.flatMap(({ group: own, keys, under, label }) =>
+        own === group && keys ? [[keys.map((key) => `\`${key}\``).join(' '), group === 'Copy' ? `${under}: ${label}` : label]] : [],
+      ),
+    );
+    expect(said).toEqual(bound);
   });
 });

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { MenuItemConstructorOptions } from 'electron';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeHost } from '../fakes/host.ts';
 
@@ -89,16 +90,34 @@ describe('starting', () => {
     expect(frames).toEqual([{ kind: 'delta', delta: { seq: 1, at: 2 } }]);
   });
 
-  it('remembers the theme that was chosen in the menu', async () => {
+  it('has the window run what was chosen in the menu, marks and remembers the theme that it then tells', async () => {
     await run();
-    const view = electron.Menu.current.find(({ label }) => label === '&View')?.submenu;
-    const appearance = (Array.isArray(view) ? view : [])[0]?.submenu;
-    const light = (Array.isArray(appearance) ? appearance : []).find(({ label }) => label === 'Light');
-    light?.click?.({} as never, undefined, {});
+    const frames: unknown[] = [];
+    electron.ipcRenderer.on('switchyard:push', (_event, frame) => frames.push(frame));
+    inMenu('theme.light')?.click?.({} as never, undefined, {});
+    expect(frames).toEqual([{ kind: 'shell', shell: { command: 'theme.light' } }]);
+    await electron.ipcRenderer.invoke('switchyard:call', 'shell.theme', { theme: 'light' });
     expect(electron.nativeTheme.themeSource).toBe('light');
+    expect(inMenu('theme.light')?.checked).toBe(true);
     expect(JSON.parse(readFileSync(path.join(userData, 'window.json'), 'utf8'))).toMatchObject({ theme: 'light' });
   });
+
+  it('greys in the menu what the window cannot do', async () => {
+    await run();
+    expect(inMenu('sessions.move')?.enabled).toBe(false);
+    await electron.ipcRenderer.invoke('switchyard:call', 'shell.commands', { enabled: ['sessions.move'] });
+    expect(inMenu('sessions.move')?.enabled).toBe(true);
+    await electron.ipcRenderer.invoke('switchyard:call', 'shell.commands', { enabled: [] });
+    expect(inMenu('sessions.move')?.enabled).toBe(false);
+  });
 });
+
+/** The item of the menu in force for a command. */
+function inMenu(id: string): MenuItemConstructorOptions | undefined {
+  const items = (template: MenuItemConstructorOptions[]): MenuItemConstructorOptions[] =>
+    template.flatMap((item) => [item, ...(Array.isArray(item.submenu) ? items(item.submenu) : [])]);
+  return items(electron.Menu.current).find((item) => item.id === id);
+}
 
 describe('leaving', () => {
   it('asks while sessions live, and stays when the answer is no', async () => {

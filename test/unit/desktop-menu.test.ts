@@ -1,14 +1,17 @@
 import type { MenuItemConstructorOptions } from 'electron';
 import { describe, expect, it, vi } from 'vitest';
+import { commands } from '../../core/contract/index.ts';
+import type { Command } from '../../core/contract/index.ts';
 import { menuTemplate } from '../../main/desktop/menu.ts';
 import type { MenuParts } from '../../main/desktop/menu.ts';
+
+const table: readonly Command[] = commands;
 
 function parts(change: Partial<MenuParts> = {}): MenuParts {
   return {
     platform: 'linux',
     packaged: true,
     theme: 'system',
-    setTheme: vi.fn(),
     openOutside: vi.fn(),
     enabled: new Set(),
     run: vi.fn(),
@@ -30,9 +33,9 @@ function press(template: MenuItemConstructorOptions[], label: string): void {
 }
 
 describe('the native menu', () => {
-  it('has file, edit, view, window and help', () => {
+  it('has file, edit, view, session, endpoint, window and help', () => {
     const names = menuTemplate(parts()).map((item) => item.label ?? item.role);
-    expect(names).toEqual(['&File', '&Edit', '&View', 'windowMenu', '&Help']);
+    expect(names).toEqual(['&File', '&Edit', '&View', '&Session', 'E&ndpoint', 'windowMenu', '&Help']);
     expect(menuTemplate(parts({ platform: 'darwin' })).map((item) => item.label ?? item.role)).toEqual(['appMenu', ...names]);
   });
 
@@ -60,13 +63,36 @@ describe('the native menu', () => {
     expect(roles({ packaged: true })).not.toContain('toggleDevTools');
   });
 
-  it('shows and sets the theme', () => {
-    const given = parts({ theme: 'dark' });
-    const template = menuTemplate(given);
-    const checked = items(template).filter((item) => item.type === 'radio' && item.checked);
-    expect(checked.map(({ label }) => label)).toEqual(['Dark']);
-    press(template, 'Light');
-    expect(given.setTheme).toHaveBeenCalledWith('light');
+  it('has every command of the table that belongs there, with its label and its key, and gives it to the window', () => {
+    const run = vi.fn();
+    const shown = items(menuTemplate(parts({ run })));
+    for (const command of table.filter(({ menu }) => menu !== undefined)) {
+      const item = shown.find(({ id }) => id === command.id);
+      expect(item, command.id).toMatchObject({ label: command.label });
+      expect(item?.accelerator, command.id).toBe(command.keys?.[0].replace('Mod', 'CmdOrCtrl'));
+      if (command.keys) expect(item?.registerAccelerator, `${command.id}: the page has the keys`).toBe(false);
+      item?.click?.({} as never, undefined, {});
+      expect(run).toHaveBeenLastCalledWith(command.id);
+    }
+    const known = new Set(table.filter(({ menu }) => menu !== undefined).map(({ id }) => id));
+    expect(shown.flatMap(({ id }) => id ?? []).filter((id) => !known.has(id))).toEqual([]);
+  });
+
+  it('greys what the window cannot do now', () => {
+    const shown = items(menuTemplate(parts({ enabled: new Set(['sessions.move']) })));
+    const enabled = shown.filter((item) => item.id !== undefined && item.enabled === true && item.type !== 'radio').map(({ id }) => id);
+    expect(enabled).toEqual(['sessions.move']);
+  });
+
+  it('takes no key from who types on a Mac, nor one of its own menus', () => {
+    const keys = items(menuTemplate(parts({ platform: 'darwin' }))).flatMap(({ accelerator }) => accelerator ?? []);
+    expect(keys.filter((key) => !String(key).startsWith('CmdOrCtrl+'))).toEqual([]);
+    expect(keys).not.toContain('CmdOrCtrl+C');
+  });
+
+  it('marks the theme', () => {
+    const template = menuTemplate(parts({ theme: 'dark' }));
+    expect(items(template).flatMap((item) => (item.type === 'radio' && item.checked ? (item.label ?? '') : []))).toEqual(['Dark theme']);
   });
 
   it('opens the documentation outside', () => {

@@ -5,7 +5,7 @@ import { useHost } from '../../bridge/client.ts';
 import { onShellCommand } from '../../bridge/shell.ts';
 import { listenForKeys } from '../../commands/keys.ts';
 import { isEnabled, runCommand, situationNow } from '../../commands/registry.ts';
-import { reportEnabled } from '../../commands/report.ts';
+import { reportToShell } from '../../commands/report.ts';
 import { pointedAt } from '../../commands/situation.ts';
 import { useContextMenu } from '../../store/context-menu.ts';
 import { usePalette } from '../../store/palette.ts';
@@ -20,6 +20,8 @@ const ContextMenu = lazy(() => import('../context-menu/ContextMenu.tsx').then((m
 
 /** A right click, or the menu key: on what stands for something of ours the menu is ours. */
 function onContextMenu(event: MouseEvent): void {
+  // Whoever is nearer has a menu of its own there.
+  if (event.defaultPrevented) return;
   const target = event.target instanceof Element ? event.target : null;
   const pointed = pointedAt(target);
   const marked = window.getSelection()?.isCollapsed === false;
@@ -61,7 +63,7 @@ export function CommandCentre(): ReactNode {
   useEffect(() => {
     // Only the desktop has a menu of its own.
     if (!window.switchyard) return undefined;
-    const stopReport = reportEnabled(call);
+    const stopReport = reportToShell(call);
     const stopMenu = onShellCommand((word) => {
       const id = commandId.safeParse(word);
       if (id.success) runCommand({ call }, id.data, pointedAt(document.activeElement));
