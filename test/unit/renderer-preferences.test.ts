@@ -45,11 +45,12 @@ describe('preferences', () => {
 
   it('hold against the desktop once chosen, and for the next start', () => {
     stop = startPreferences();
-    prefer({ theme: 'dark', motion: 'on', density: 'compact' });
+    prefer({ theme: 'dark', motion: 'on', density: 'compact', drawerPx: 480, singleKeys: false });
     light.turn(true);
     still.turn(true);
     expect(dataset).toEqual({ theme: 'dark', motion: 'on', density: 'compact' });
-    expect(readPreferences(window.localStorage)).toEqual({ theme: 'dark', motion: 'on', density: 'compact' });
+    const chosen = { theme: 'dark', motion: 'on', density: 'compact', drawerPx: 480, singleKeys: false };
+    expect(readPreferences(window.localStorage)).toEqual(chosen);
   });
 
   it('hold until the end where nothing can be kept', () => {
@@ -65,10 +66,11 @@ describe('preferences', () => {
     ['nothing', null],
     ['no JSON', '{'],
     ['no object', '"dark"'],
-    ['unknown words', '{"theme":"sepia","motion":7,"density":null}'],
+    ['unknown words', '{"theme":"sepia","motion":7,"density":null,"drawerPx":99999,"singleKeys":"no"}'],
   ])('fall back to the desktop where %s is kept', (_what, text) => {
     if (text !== null) kept.set('switchyard.preferences', text);
-    expect(readPreferences(window.localStorage)).toEqual({ theme: 'system', motion: 'system', density: 'comfortable' });
+    const usual = { theme: 'system', motion: 'system', density: 'comfortable', drawerPx: 400, singleKeys: true };
+    expect(readPreferences(window.localStorage)).toEqual(usual);
   });
 
   it('keep the words that are known beside one that is not', () => {

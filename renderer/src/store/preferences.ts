@@ -3,12 +3,17 @@ import * as z from 'zod';
 import { create } from 'zustand';
 import { themeChoice } from '../../../core/contract/index.ts';
 
+/** How wide the drawer of a session may be, in pixels. */
+export const drawerLimits = { least: 320, most: 900 } as const;
+
 const choices = z.object({
   /** `system` follows the desktop. */
   theme: themeChoice.catch('system'),
   /** `system`: off where the desktop asks for reduced motion. */
   motion: z.enum(['system', 'on', 'off']).catch('system'),
   density: z.enum(['comfortable', 'compact']).catch('comfortable'),
+  /** Width of the drawer of a session, in pixels. */
+  drawerPx: z.number().int().min(drawerLimits.least).max(drawerLimits.most).catch(400),
   /** Whether a key without Ctrl, Cmd or Alt gives a command: voice control and a hand that slips press such keys by mistake. */
   singleKeys: z.boolean().catch(true),
 });
@@ -40,9 +45,9 @@ export const usePreferences = create<Preferences>()(() => ({ ...choices.parse({}
 /** Changes a choice, at once and for the next time. */
 export function prefer(change: Partial<PreferenceChoices>): void {
   usePreferences.setState(change);
-  const { theme, motion, density, singleKeys } = usePreferences.getState();
+  const { theme, motion, density, drawerPx, singleKeys } = usePreferences.getState();
   try {
-    window.localStorage.setItem(KEY, JSON.stringify({ theme, motion, density, singleKeys }));
+    window.localStorage.setItem(KEY, JSON.stringify({ theme, motion, density, drawerPx, singleKeys }));
   } catch {
     // A full or forbidden storage: the choice holds until the window closes.
   }

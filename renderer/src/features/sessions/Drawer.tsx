@@ -17,6 +17,7 @@ import { SettingsSection, StatementsSection, WaitFacts } from '../session/StateS
 import { useDetail } from '../session/use-detail.ts';
 import { ClientSection, RouteSection, ServerSection } from '../session/Who.tsx';
 import styles from './Drawer.module.css';
+import { DrawerPlace } from './DrawerPlace.tsx';
 import { states } from './states.ts';
 import { Timeline } from './Timeline.tsx';
 
@@ -36,57 +37,59 @@ export function Drawer({ id, onCloseSession }: DrawerProps): ReactNode {
     document.querySelector<HTMLElement>('[role="row"][tabindex="0"]')?.focus();
   };
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape, from whatever control inside has the focus
-    <aside
-      className={styles.drawer}
-      aria-label={`Details of session ${id}`}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') close();
-      }}
-    >
-      <div className={styles.head}>
-        <h2>
-          Session {id}
-          {row && row.application !== '' && `, ${row.application}`}
-        </h2>
-        <IconButton label="Close details" onClick={close}>
-          <X size={16} aria-hidden="true" />
-        </IconButton>
-      </div>
-      <div className={styles.actions}>
-        <Button look="primary" small disabled={!live} onClick={() => openMigrate([id])}>
-          Migrate to…
-        </Button>
-        <Button small disabled={!live} onClick={() => onCloseSession(id)}>
-          Close session…
-        </Button>
-      </div>
-      {failure !== null && live !== undefined && (
-        <div className={styles.actions}>
-          <Notice tone="warn" hint={failure.hint}>
-            {failure.message}
-          </Notice>
+    <DrawerPlace>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape, from whatever control inside has the focus */}
+      <aside
+        className={styles.drawer}
+        aria-label={`Details of session ${id}`}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') close();
+        }}
+      >
+        <div className={styles.head}>
+          <h2>
+            Session {id}
+            {row && row.application !== '' && `, ${row.application}`}
+          </h2>
+          <IconButton label="Close details" onClick={close}>
+            <X size={16} aria-hidden="true" />
+          </IconButton>
         </div>
-      )}
-      {row ? (
-        <>
-          <NowSection row={row} closed={!live} detail={detail} />
-          <ClientSection row={row} detail={detail} />
-          <RouteSection row={row} detail={detail} />
-          <ServerSection row={row} detail={detail} />
-          <SafePointSection row={row} point={detail?.safePoint ?? null} />
-          <PoolingSection row={row} />
-          <SettingsSection detail={detail} />
-          <StatementsSection detail={detail} />
-          <CaptureSection id={id} closed={!live} />
-          <TransfersSection id={id} />
-          <Timeline row={row} closed={!live} />
-          <SoFarSection row={row} />
-        </>
-      ) : (
-        <p className={styles.gone}>This session is gone.</p>
-      )}
-    </aside>
+        <div className={styles.actions}>
+          <Button look="primary" small disabled={!live} onClick={() => openMigrate([id])}>
+            Migrate to…
+          </Button>
+          <Button small disabled={!live} onClick={() => onCloseSession(id)}>
+            Close session…
+          </Button>
+        </div>
+        {failure !== null && live !== undefined && (
+          <div className={styles.actions}>
+            <Notice tone="warn" hint={failure.hint}>
+              {failure.message}
+            </Notice>
+          </div>
+        )}
+        {row ? (
+          <>
+            <NowSection row={row} closed={!live} detail={detail} />
+            <ClientSection row={row} detail={detail} />
+            <RouteSection row={row} detail={detail} />
+            <ServerSection row={row} detail={detail} />
+            <SafePointSection row={row} point={detail?.safePoint ?? null} />
+            <PoolingSection row={row} />
+            <SettingsSection detail={detail} />
+            <StatementsSection detail={detail} />
+            <CaptureSection id={id} closed={!live} />
+            <TransfersSection id={id} />
+            <Timeline row={row} closed={!live} />
+            <SoFarSection row={row} />
+          </>
+        ) : (
+          <p className={styles.gone}>This session is gone.</p>
+        )}
+      </aside>
+    </DrawerPlace>
   );
 }
 

@@ -1,7 +1,9 @@
 import type { ReactNode } from 'react';
 import { prefer, usePreferences } from '../../store/preferences.ts';
 import { ChoiceField } from '../../ui/Field.tsx';
+import { Switch } from '../../ui/Switch.tsx';
 import { Card } from './Card.tsx';
+import styles from './Settings.module.css';
 
 const motionHints = {
   system: 'Things move unless the desktop asks for less motion.',
@@ -14,6 +16,7 @@ export function AppearanceCard(): ReactNode {
   const theme = usePreferences((state) => state.theme);
   const motion = usePreferences((state) => state.motion);
   const density = usePreferences((state) => state.density);
+  const singleKeys = usePreferences((state) => state.singleKeys);
   return (
     <Card id="appearance" when="at once, in this window">
       <ChoiceField
@@ -48,6 +51,10 @@ export function AppearanceCard(): ReactNode {
           { value: 'compact', label: 'Compact' },
         ]}
       />
+      <Switch label="Keys without Ctrl, Cmd or Alt give commands" checked={singleKeys} onChange={(on) => prefer({ singleKeys: on })} />
+      <p className={styles.soft}>
+        Outside of fields only; press ? for all of them. Off, they do nothing: for voice control, or against slips.
+      </p>
     </Card>
   );
 }

@@ -132,7 +132,7 @@ function Form({ view }: { view: HostSettings }): ReactNode {
         </Notice>
       )}
       <p className={styles.soft}>
-        What you apply holds for clients that connect from then on; open sessions go on as they came in.{' '}
+        From when on a group holds stands beside its name; sessions that are open stay open.{' '}
         {view.file === null ? 'Kept in memory only: gone when Switchyard ends.' : 'Kept in '}
         {view.file !== null && <code className={styles.path}>{view.file}</code>}
       </p>
