@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import type { SafePoint, SessionRow } from '../../../../core/contract/index.ts';
-import { asSentence, formatBytes, formatCount } from '../../lib/format.ts';
+import { asSentence, formatBytes, formatCount, plural } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { requestName, responseName } from '../sessions/messages.ts';
 import { transactionWords } from '../sessions/states.ts';
@@ -9,7 +9,7 @@ import styles from './Session.module.css';
 
 /** What the row alone says about it, until the host has told more. */
 function fromRow(row: SessionRow): Pick<SafePoint, 'isSafe' | 'reason'> {
-  if (row.outstanding > 0) return { isSafe: false, reason: `${formatCount(row.outstanding)} answers outstanding` };
+  if (row.outstanding > 0) return { isSafe: false, reason: `${plural(row.outstanding, 'answer')} outstanding` };
   if (row.transaction === 'I') return { isSafe: true, reason: null };
   return { isSafe: false, reason: row.transaction === null ? 'not ready yet' : transactionWords[row.transaction] };
 }

@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
 import type { DetailSetting, DetailStatement, SessionDetail } from '../../../../core/contract/index.ts';
+import { cx } from '../../lib/cx.ts';
 import { formatBytes, formatClock, plural } from '../../lib/format.ts';
-import { Fact, Facts, Missing, Section } from './Section.tsx';
+import { Fact, Missing, Section } from './Section.tsx';
 import styles from './Session.module.css';
 
 const origins: Record<DetailSetting['from'], string> = {
@@ -13,17 +14,20 @@ const origins: Record<DetailSetting['from'], string> = {
   reported: 'reported by the server',
 };
 
-/** Where a list comes from, and what it lacks. */
+/** Where a list comes from, and what it lacks. One line where it comes and goes with what the session does, so that nothing below it jumps. */
 function Source({ known }: { known: Pick<SessionDetail['settings'], 'source' | 'at' | 'missing'> }): ReactNode {
-  const words =
-    known.source === 'server' && known.at !== null
-      ? `As its server told at ${formatClock(known.at)}.`
-      : known.source === 'tracked'
-        ? 'As the proxy has followed it.'
-        : '';
+  const { source, at, missing } = known;
+  if (source === 'server' && at !== null) {
+    return (
+      <p className={cx(styles.source, styles.clip)} title={missing ?? undefined}>
+        As its server told at {formatClock(at)}
+        {missing === null ? '.' : '; not asked while it is at work.'}
+      </p>
+    );
+  }
   return (
     <p className={styles.source}>
-      {words} {known.missing}
+      {source === 'tracked' && 'As the proxy has followed it.'} {missing}
     </p>
   );
 }
@@ -106,13 +110,7 @@ export function StatementsSection({ detail }: { detail: SessionDetail | null }):
   );
 }
 
-/** What it waits for, and how often it had to. */
-export function WaitFacts({ detail }: { detail: SessionDetail | null }): ReactNode {
-  const now = detail?.waits.now ?? null;
-  if (now === null) return null;
-  return (
-    <Facts>
-      <Fact name="Waits now">{now}</Fact>
-    </Facts>
-  );
+/** What it waits for. */
+export function WaitFact({ detail }: { detail: SessionDetail | null }): ReactNode {
+  return <Fact name="Waits for">{detail === null ? <Missing>not known yet</Missing> : (detail.waits.now ?? 'nothing')}</Fact>;
 }

@@ -91,8 +91,8 @@ export function ServerSection({ row, detail }: { row: SessionRow; detail: Sessio
               <Fact name="Opened">
                 <span title={formatMoment(server.openedAt)}>{formatSpan(now - server.openedAt)} ago</span>
               </Fact>
-              <Fact name="Its own since">
-                <span title={formatMoment(server.assignedAt)}>{formatSpan(now - server.assignedAt)}</span>
+              <Fact name="Given to it">
+                <span title={formatMoment(server.assignedAt)}>{formatSpan(now - server.assignedAt)} ago</span>
               </Fact>
             </>
           )}

@@ -13,7 +13,7 @@ import { OutcomeLabel } from '../migrate/Outcome.tsx';
 import { CaptureSection } from '../session/CaptureSection.tsx';
 import { SafePointSection } from '../session/SafePointSection.tsx';
 import { Fact, Facts, Section } from '../session/Section.tsx';
-import { SettingsSection, StatementsSection, WaitFacts } from '../session/StateSections.tsx';
+import { SettingsSection, StatementsSection, WaitFact } from '../session/StateSections.tsx';
 import { useDetail } from '../session/use-detail.ts';
 import { ClientSection, RouteSection, ServerSection } from '../session/Who.tsx';
 import styles from './Drawer.module.css';
@@ -118,8 +118,8 @@ function NowSection({ row, closed, detail }: { row: SessionRow; closed: boolean;
             to {row.transfer.to}: {row.transfer.phase}
           </Fact>
         )}
+        <WaitFact detail={closed ? null : detail} />
       </Facts>
-      <WaitFacts detail={detail} />
     </Section>
   );
 }
