@@ -72,6 +72,7 @@ export const commands = [
   { id: 'sessions.top', label: 'Keep on top or let go', group: 'Sessions', on: 'sessions', keys: ['T'], menu: 'session' },
   { id: 'sessions.flag', label: 'Flag or take the flag away', group: 'Sessions', on: 'sessions', keys: ['G'], menu: 'session' },
   { id: 'session.note', label: 'Write a note…', group: 'Sessions', on: 'session', keys: ['N'], menu: 'session' },
+  { id: 'sessions.capture', label: 'Capture statements for 1 minute', group: 'Sessions', on: 'sessions', menu: 'session' },
   { id: 'session.cancel', label: 'Cancel statement', group: 'Sessions', on: 'session', menu: 'session' },
   { id: 'session.rollback', label: 'Roll back transaction…', group: 'Sessions', on: 'session', menu: 'session', danger: true },
   {
@@ -121,6 +122,7 @@ export const commands = [
 
   { id: 'palette.open', label: 'Find a command…', group: 'View', on: 'window', keys: ['Mod+K', ':'], menu: 'view' },
   { id: 'view.filter', label: 'Filter', group: 'View', on: 'window', keys: ['/'], menu: 'view' },
+  { id: 'capture.stop', label: 'Stop capturing statements', group: 'View', on: 'window', menu: 'view' },
   { id: 'view.freeze', label: 'Freeze or resume the view', group: 'View', on: 'window', keys: ['Space', 'P'], menu: 'view' },
   { id: 'view.menu', label: 'Open the context menu', group: 'View', on: 'window', keys: ['Shift+F10', 'ContextMenu'] },
   { id: 'theme.system', label: 'Theme of the system', ...look },

@@ -14,6 +14,7 @@ import { onSession, onSessions } from '../binding.ts';
 import type { Bindings, Means } from '../binding.ts';
 
 const NAMED = 5;
+const CAPTURE_SECONDS = 60;
 
 /** How a session is called in a sentence: `session 12, app`. */
 export function nameOf({ id, application }: SessionRow): string {
@@ -71,6 +72,11 @@ export const sessionBindings: Bindings<'session'> & Bindings<'sessions'> = {
   'sessions.flag': onSessions((_means, rows) => toggleFlag(rows.map((row) => row.id))),
   'session.note': onSession((_means, { id }) => showSessions({ noteOn: id })),
   'sessions.move': onSessions((_means, rows) => openMigrate(rows.map((row) => row.id))),
+  'sessions.capture': onSessions(async ({ call }, rows) => {
+    await call('capture.start', { sessionIds: rows.map((row) => row.id), seconds: CAPTURE_SECONDS });
+    const [first] = rows;
+    if (rows.length === 1 && first) showSessions({ detail: first.id });
+  }),
   'session.cancel': onSession(
     ({ call }, row) => work(call, row, 'cancel', `Cancelled what ${nameOf(row)} was doing.`),
     (row) => row.state === 'active' || row.state === 'waiting',

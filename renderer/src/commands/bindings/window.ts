@@ -82,6 +82,13 @@ export const windowBindings = {
     (_means, situation) => clear(situation),
     ({ view }) => view.detail !== null || view.selected.size > 0,
   ),
+  'capture.stop': onWindow(
+    async ({ call }) => {
+      await call('capture.stop', {});
+      say('Statements are not captured any more.');
+    },
+    ({ server }) => server.host?.capture != null,
+  ),
   'sessions.exportCsv': exportAs('csv'),
   'sessions.exportJson': exportAs('json'),
   'palette.open': onWindow((_means, { pointed }) => usePalette.setState({ open: { pointed, pick: null } })),

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
 import type { SessionRow, SessionTimeline } from '../../../../core/contract/index.ts';
+import { hashOf } from '../../app/routes.ts';
 import { useHost } from '../../bridge/client.ts';
 import { asSentence, formatClock, formatMoment, plural } from '../../lib/format.ts';
 import { failureOf, type Failure } from '../../lib/use-action.ts';
@@ -46,6 +47,9 @@ export function Timeline({ row, closed }: { row: SessionRow; closed: boolean }):
       {timeline !== null && timeline.forgotten > 0 && (
         <p className={styles.note}>{plural(timeline.forgotten, 'event')} between are left out.</p>
       )}
+      <p>
+        <a href={hashOf('events', { q: `session:${row.id}` })}>Events of this session</a>
+      </p>
     </Section>
   );
 }
