@@ -32,7 +32,7 @@ export async function discover({ mapped, without, passwordFile, passwords, where
       if (answer !== null) answered.push({ candidate, answer });
     }
   };
-  const until = Date.now() + WITHIN_MS - 2_500;
+  const until = Date.now() + WITHIN_MS - 3_500;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, WITHIN_MS)));
   await Promise.race([Promise.all(Array.from({ length: AT_ONCE }, () => worker(until))), late]);

@@ -20,7 +20,7 @@ export interface Answer {
 
 /** For the first question, and for each login, milliseconds. */
 const GREETING_MS = 1_000;
-const LOGIN_MS = 2_500;
+const LOGIN_MS = 3_500;
 /** SSLRequest (PostgreSQL manual, "Message Formats"): the one question that a server answers with a single byte. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 

@@ -1,7 +1,7 @@
 import { Suspense, lazy, useEffect, useRef } from 'react';
 import type { ReactNode } from 'react';
 import { DragLayer } from '../features/drag/DragLayer.tsx';
-import { useProgress } from '../features/onboarding/progress.ts';
+import { showFound, useProgress } from '../features/onboarding/progress.ts';
 import { CommandCentre } from '../features/palette/CommandCentre.tsx';
 import { SessionsView } from '../features/sessions/SessionsView.tsx';
 import { YardView } from '../features/yard/YardView.tsx';
@@ -24,6 +24,9 @@ const OperationPanels = lazy(() =>
   import('../features/migrate/OperationPanels.tsx').then((module) => ({ default: module.OperationPanels })),
 );
 const EndpointsView = lazy(() => import('../features/endpoints/EndpointsView.tsx').then((module) => ({ default: module.EndpointsView })));
+const FoundServersDialog = lazy(() =>
+  import('../features/endpoints/FoundServers.tsx').then((module) => ({ default: module.FoundServersDialog })),
+);
 const NowMoveIt = lazy(() => import('../features/onboarding/NowMoveIt.tsx').then((module) => ({ default: module.NowMoveIt })));
 const EventsView = lazy(() => import('../features/events/EventsView.tsx').then((module) => ({ default: module.EventsView })));
 const HistoryView = lazy(() => import('../features/history/HistoryView.tsx').then((module) => ({ default: module.HistoryView })));
@@ -75,6 +78,7 @@ export function App(): ReactNode {
   const remapping = useView((state) => state.remap !== null);
   const following = useView((state) => state.panels.length > 0);
   const beginning = useProgress(({ waited, done }) => waited && !done);
+  const finding = useProgress((state) => state.finding);
   const main = useRef<HTMLElement>(null);
   const shown = useRef(route);
 
@@ -117,6 +121,11 @@ export function App(): ReactNode {
         </main>
       </div>
       <DragLayer dock={route !== 'yard'} />
+      {finding && (
+        <Suspense fallback={null}>
+          <FoundServersDialog onClose={() => showFound(false)} />
+        </Suspense>
+      )}
       {migrating && (
         <Suspense fallback={null}>
           <MigrateDialog />

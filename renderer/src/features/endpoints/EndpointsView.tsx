@@ -10,6 +10,7 @@ import { Button } from '../../ui/Button.tsx';
 import { ExportMenu } from '../../ui/ExportMenu.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { FirstSteps } from '../onboarding/FirstSteps.tsx';
+import { showFound } from '../onboarding/progress.ts';
 import { DrainDialog } from '../servers/DrainDialog.tsx';
 import { RestartDialog } from '../servers/RestartDialog.tsx';
 import { DemoCard } from './DemoCard.tsx';
@@ -17,7 +18,6 @@ import { EndpointDialog } from './EndpointDialog.tsx';
 import { EndpointLine } from './EndpointLine.tsx';
 import styles from './Endpoints.module.css';
 import { ConnectLines } from './ConnectLines.tsx';
-import { FoundServersDialog } from './FoundServers.tsx';
 import { ImportDialog } from './ImportDialog.tsx';
 import { PendingChanges } from './PendingChanges.tsx';
 import { stage, useStagedMap } from './staged-map.ts';
@@ -31,7 +31,7 @@ export function EndpointsView({ params }: { params?: URLSearchParams }): ReactNo
   const host = useServer((state) => state.host);
   const [editing, setEditing] = useState<EndpointRow | 'new' | null>(null);
   const [changing, setChanging] = useState<StagedChange | null>(null);
-  const [adding, setAdding] = useState<'import' | 'found' | null>(null);
+  const [importing, setImporting] = useState(false);
   const staged = useStagedMap((state) => state.changes);
   const named = params?.get('endpoint') ?? null;
   const [draining, setDraining] = useState<string | null>(null);
@@ -48,11 +48,11 @@ export function EndpointsView({ params }: { params?: URLSearchParams }): ReactNo
         {endpoints.length > 0 && (
           <div className={styles.controls}>
             <ExportMenu what="endpoints" shown={() => endpoints} />
-            <Button onClick={() => setAdding('found')}>
+            <Button onClick={() => showFound(true)}>
               <Radar size={15} aria-hidden="true" />
               Find servers
             </Button>
-            <Button onClick={() => setAdding('import')}>
+            <Button onClick={() => setImporting(true)}>
               <FileDown size={15} aria-hidden="true" />
               Import
             </Button>
@@ -141,8 +141,7 @@ export function EndpointsView({ params }: { params?: URLSearchParams }): ReactNo
           onClose={() => setChanging(null)}
         />
       )}
-      {adding === 'import' && <ImportDialog onClose={() => setAdding(null)} />}
-      {adding === 'found' && <FoundServersDialog onClose={() => setAdding(null)} />}
+      {importing && <ImportDialog onClose={() => setImporting(false)} />}
     </div>
   );
 }

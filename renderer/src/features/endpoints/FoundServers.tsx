@@ -114,13 +114,13 @@ function FoundLine({ server, onComplete }: { server: FoundServer; onComplete: ()
           small
           look="primary"
           disabled={busy}
-          aria-label={`Add ${backend} to the map`}
+          aria-label={`Add to the map: ${backend}`}
           onClick={() => run(() => edit([{ kind: 'save', id: draft.id, url: draft.url }]))}
         >
           Add to the map
         </Button>
       ) : (
-        <Button small aria-label={`Complete ${backend} and add it`} onClick={onComplete}>
+        <Button small aria-label={`Complete and add…: ${backend}`} onClick={onComplete}>
           Complete and add…
         </Button>
       )}

@@ -11,17 +11,15 @@ import { Notice } from '../../ui/Notice.tsx';
 import { BackendMark } from '../endpoints/BackendMark.tsx';
 import { ConnectLines } from '../endpoints/ConnectLines.tsx';
 import { EndpointDialog } from '../endpoints/EndpointDialog.tsx';
-import { FoundServers } from '../endpoints/FoundServers.tsx';
 import { ImportDialog } from '../endpoints/ImportDialog.tsx';
 import styles from './FirstSteps.module.css';
-import { waitForFirst } from './progress.ts';
+import { showFound, waitForFirst } from './progress.ts';
 
 /** What a new user sees as long as there are no sessions: two servers, a client, a move, each with what does it. */
 export function FirstSteps(): ReactNode {
   const call = useHost();
   const host = useServer((state) => state.host);
   const endpoints = useServer((state) => state.endpoints);
-  const [finding, setFinding] = useState(false);
   const [adding, setAdding] = useState<'form' | 'import' | null>(null);
   const { busy, failure, run } = useAction();
   useEffect(waitForFirst, []);
@@ -68,7 +66,7 @@ export function FirstSteps(): ReactNode {
                 {starting ? 'Starting the demo…' : 'Start the demo'}
               </Button>
             )}
-            {!finding && <Button onClick={() => setFinding(true)}>Find my servers</Button>}
+            <Button onClick={() => showFound(true)}>Find my servers</Button>
             <Button onClick={() => setAdding('form')}>Add an endpoint</Button>
             <Button onClick={() => setAdding('import')}>Import</Button>
           </div>
@@ -80,7 +78,6 @@ export function FirstSteps(): ReactNode {
               {reason}
             </Notice>
           )}
-          {finding && <FoundServers />}
         </Step>
         <Step number={2} title="A client" done={false} later={endpoints.length === 0}>
           {endpoints.length > 0 && (

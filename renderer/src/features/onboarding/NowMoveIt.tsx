@@ -1,12 +1,10 @@
-import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { useServer } from '../../store/server.ts';
 import { openMigrate } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Notice } from '../../ui/Notice.tsx';
-import { FoundServersDialog } from '../endpoints/FoundServers.tsx';
 import styles from './FirstSteps.module.css';
-import { elsewhere, endFirstSteps, useProgress } from './progress.ts';
+import { elsewhere, endFirstSteps, showFound, useProgress } from './progress.ts';
 
 /** After the wait for the first session: that it is here, where it is, and the way to move it; then that it has moved. */
 export function NowMoveIt(): ReactNode {
@@ -18,7 +16,6 @@ export function NowMoveIt(): ReactNode {
       : undefined,
   );
   const endpoints = useServer((state) => state.endpoints);
-  const [finding, setFinding] = useState(false);
   if (session === undefined) return null;
   const moved = session.migrations > 0;
   const target = elsewhere(session, endpoints);
@@ -38,7 +35,7 @@ export function NowMoveIt(): ReactNode {
         actions={
           <>
             {moved ? null : target === null ? (
-              <Button small look="primary" onClick={() => setFinding(true)}>
+              <Button small look="primary" onClick={() => showFound(true)}>
                 Find a second server
               </Button>
             ) : (
@@ -54,7 +51,6 @@ export function NowMoveIt(): ReactNode {
       >
         {moved ? `${name} moved to ${session.backend}.` : `${name} has come in: it is on ${session.endpoint}, ${session.backend}.`}
       </Notice>
-      {finding && <FoundServersDialog onClose={() => setFinding(false)} />}
     </div>
   );
 }

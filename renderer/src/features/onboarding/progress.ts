@@ -6,14 +6,21 @@ interface Progress {
   readonly waited: boolean;
   /** It was moved, or nobody wants to hear of it. */
   readonly done: boolean;
+  /** The servers of this machine are shown: a dialog of the window's own, so that the first one added does not end it. */
+  readonly finding: boolean;
 }
 
 /** How far this window's user is on the way to the first move. */
-export const useProgress = create<Progress>()(() => ({ waited: false, done: false }));
+export const useProgress = create<Progress>()(() => ({ waited: false, done: false, finding: false }));
 
 /** Somebody waits for the first session. */
 export function waitForFirst(): void {
   if (!useProgress.getState().waited) useProgress.setState({ waited: true });
+}
+
+/** Shows the servers of this machine, or no more. */
+export function showFound(finding: boolean): void {
+  useProgress.setState({ finding });
 }
 
 /** The first steps are over. */
