@@ -8,6 +8,8 @@ import { useWidth } from '../../charts/size.ts';
 import { formatClock, plural } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import type { LampShape, Tone } from '../../ui/Lamp.tsx';
+import { groupMarks } from './group.ts';
+import type { MarkGroup } from './group.ts';
 import styles from './History.module.css';
 
 /** What stands close together is one sign, in pixels. */
@@ -24,27 +26,6 @@ export const markWords: Record<MarkKind, string> = {
   work: 'drain, restart, pause',
   change: 'settings or endpoints changed',
 };
-
-/** Marks that are drawn as one. */
-export interface MarkGroup {
-  /** Place in the lane, as a share of its width. */
-  place: number;
-  marks: HistoryMark[];
-}
-
-/** Puts marks that would lie on each other together. `room`: the share of the width that one takes. */
-export function groupMarks(marks: readonly HistoryMark[], axis: TimeAxis, room: number): MarkGroup[] {
-  const whole = axis.length * axis.bucketMs;
-  const groups: MarkGroup[] = [];
-  for (const mark of marks) {
-    const place = (mark.at - axis.from) / whole;
-    if (place < 0 || place > 1) continue;
-    const last = groups.at(-1);
-    if (last && place - last.place < room) last.marks.push(mark);
-    else groups.push({ place, marks: [mark] });
-  }
-  return groups;
-}
 
 /** What happened, along the same time as the charts; each sign leads to its events. */
 export const Marks = memo(function Marks({ marks, axis }: { marks: readonly HistoryMark[]; axis: TimeAxis }): ReactNode {
