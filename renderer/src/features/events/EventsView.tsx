@@ -76,7 +76,13 @@ export function EventsView({ params }: { params: URLSearchParams }): ReactNode {
         {lines.length === 0 ? (
           <Empty
             title={log.length === 0 ? 'Nothing has happened yet' : 'No events of this kind'}
-            {...(q === '' ? {} : { actions: <Button onClick={() => rewrite('')}>Clear the filter</Button> })}
+            actions={
+              q === '' ? (
+                <a href={hashOf('endpoints')}>Look at the endpoints</a>
+              ) : (
+                <Button onClick={() => rewrite('')}>Clear the filter</Button>
+              )
+            }
           >
             Lost backends, refused clients, changes of the map and moves are noted here.
           </Empty>

@@ -113,7 +113,12 @@ export function MigrationsView({ params }: { params: URLSearchParams }): ReactNo
 }
 
 function NoTransfers({ any }: { any: boolean }): ReactNode {
-  if (any) return <Empty title="No transfers with this outcome">Choose another outcome to see the rest.</Empty>;
+  if (any)
+    return (
+      <Empty title="No transfers with this outcome" actions={<a href={hashOf('migrations')}>Show every outcome</a>}>
+        Choose another outcome to see the rest.
+      </Empty>
+    );
   return (
     <Empty
       title="Nothing has been moved yet"

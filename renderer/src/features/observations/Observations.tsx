@@ -160,7 +160,7 @@ function Nothing({ filtered }: { filtered: boolean }): ReactNode {
   if (filtered) return <Empty title="Nothing fits the filter">Choose other endpoints or applications.</Empty>;
   if (observing.length > 0) {
     return (
-      <Empty title="Nothing observed yet">
+      <Empty title="Nothing observed yet" actions={<a href={hashOf('sessions')}>Watch the sessions</a>}>
         {observing.join(', ')} {observing.length === 1 ? 'is' : 'are'} observed: statements that would break behind a pooler in transaction
         mode are listed here as they come.
       </Empty>

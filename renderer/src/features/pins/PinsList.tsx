@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { hashOf } from '../../app/routes.ts';
 import { useHostNow } from '../../lib/clock.ts';
 import { asSentence, formatMoment, formatSpan, plural } from '../../lib/format.ts';
 import { useHeld } from '../../lib/use-held.ts';
@@ -33,7 +34,10 @@ export function PinsList(): ReactNode {
       </div>
       <div className={styles.frame}>
         {held.shown.length === 0 ? (
-          <Empty title="No pins">
+          <Empty
+            title="No pins"
+            actions={<a href={hashOf('sessions', { q: 'mode:transaction' })}>Show the sessions in transaction mode</a>}
+          >
             A session is pinned when it has something that cannot go to another server connection with it: a temporary table, an advisory
             lock, a cursor that is held. Its reason and what ends it are listed here.
           </Empty>

@@ -1,5 +1,6 @@
 import { useCallback, useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
+import { hashOf } from '../../app/routes.ts';
 import { TimeChart } from '../../charts/TimeChart.tsx';
 import type { Series } from '../../charts/TimeChart.tsx';
 import { formatShort } from '../../lib/format.ts';
@@ -51,7 +52,7 @@ export function Occupancy(): ReactNode {
       )}
       <div className={styles.frame}>
         {pools.length === 0 ? (
-          <Empty title="No pools yet">
+          <Empty title="No pools yet" actions={<a href={hashOf('sessions')}>Connect the first client</a>}>
             A pool appears with the first session of a backend, database and role. It keeps server connections for the next one.
           </Empty>
         ) : (

@@ -45,7 +45,7 @@ export function Waits({ params }: { params: URLSearchParams }): ReactNode {
         </div>
         {waiting === 0 ? (
           <div className={styles.frameBox}>
-            <Empty title="Nobody waits">
+            <Empty title="Nobody waits" actions={<a href={hashOf('pools')}>See how full the pools are</a>}>
               When all server connections of a pool are taken, the sessions that wait for one are listed here, with those that hold them.
               Rolling back a forgotten transaction frees the queue with one click.
             </Empty>
