@@ -81,7 +81,7 @@ export const calls = {
   },
   /**
    * Looks for servers on this machine: Unix sockets in the usual folders, the usual ports, and on Linux what listens on loopback. Each is
-   * asked once, as `postgres` and without a password of its own. Settles within ten seconds.
+   * asked for a login as `postgres` and as the user of the host, with what the password file has for it. Settles within ten seconds.
    */
   'endpoints.discover': { request: nothing, reply: z.object({ found: z.array(foundServer) }) },
   /** Asks the backend of an endpoint again; the row's status follows. */

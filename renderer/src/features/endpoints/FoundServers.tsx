@@ -133,7 +133,7 @@ export function FoundServersDialog({ onClose }: { onClose: () => void }): ReactN
   return (
     <Dialog
       title="Servers on this machine"
-      description="Each was asked once, as postgres and without a password. Nothing is added unless you do."
+      description="Each was asked for a login as postgres and as you, with no password but what ~/.pgpass has for it. Nothing is added unless you do."
       width={640}
       onClose={onClose}
     >
