@@ -12,6 +12,7 @@ import { statusLook } from '../endpoints/status.ts';
 import { openOf, parts } from '../pools/parts.ts';
 import type { BackendNode, Yard } from './model.ts';
 import { Hit } from './Hit.tsx';
+import { Name } from './Name.tsx';
 import { backendKey } from './nodes.ts';
 import styles from './Nodes.module.css';
 import { placeOf, useStage } from './stage-context.ts';
@@ -84,9 +85,7 @@ function Server({ at }: { at: BackendNode }): ReactNode {
       <div className={styles.drawn} aria-hidden="true">
         <span className={styles.line}>
           <BackendMark backend={at.backend} />
-          <span className={styles.name} title={at.backend}>
-            {at.backend}
-          </span>
+          <Name>{at.backend}</Name>
           <span className={styles.count}>{formatCount(at.sessions)}</span>
         </span>
         {judgement === null ? (

@@ -15,7 +15,7 @@ import { sessionKey } from './nodes.ts';
 import { serverRouteOf } from './shunting.ts';
 
 const STEP_PX = 14;
-const MOST = 16;
+const MOST = 24;
 /** Room that the number of the others needs. */
 const MORE_PX = 38;
 

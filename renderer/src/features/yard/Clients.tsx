@@ -13,6 +13,7 @@ import { LISTED } from './drawing.ts';
 import { countStates, nameOf } from './model.ts';
 import type { Group } from './model.ts';
 import { Hit } from './Hit.tsx';
+import { Name } from './Name.tsx';
 import { groupKey, REST, sessionKey } from './nodes.ts';
 import styles from './Nodes.module.css';
 import { placeOf, useStage } from './stage-context.ts';
@@ -102,9 +103,7 @@ function GroupNode({ group, open, onToggle }: { group: Group; open: boolean; onT
           >
             <Chevron size={15} aria-hidden="true" />
           </button>
-          <span className={cx(styles.name, group.application === '' && styles.unnamed)} title={name}>
-            {name}
-          </span>
+          <Name soft={group.application === ''}>{name}</Name>
           <span className={styles.count}>{formatCount(group.sessions.length)}</span>
           <States sessions={group.sessions} />
           {selected !== 'none' && <span className={styles.tick}>{selected === 'all' ? 'selected' : 'some selected'}</span>}
@@ -171,9 +170,7 @@ function RestNode({ groups }: { groups: readonly Group[] }): ReactNode {
         <span className={styles.chevron}>
           <ChevronRight size={15} />
         </span>
-        <span className={styles.name} title={groups.map((group) => nameOf(group.application)).join(', ')}>
-          +{plural(groups.length, 'application')}
-        </span>
+        <Name>{`+${plural(groups.length, 'application')}`}</Name>
         <span className={styles.count}>{formatCount(sessions.length)}</span>
         <States sessions={sessions} />
       </div>

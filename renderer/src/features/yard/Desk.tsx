@@ -151,7 +151,7 @@ function Legend(): ReactNode {
             <path d="M0 6h14" stroke="currentColor" strokeWidth="2" />
             <path d="M18 6h16" stroke="currentColor" strokeWidth="9" />
           </svg>
-          the thicker, the more traffic
+          thicker: more traffic
         </li>
       </ul>
       <p className={styles.help}>

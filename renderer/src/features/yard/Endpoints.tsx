@@ -9,6 +9,7 @@ import { useDragEndpoint, useDropTarget } from '../drag/use-drag.ts';
 import { PausedMark } from '../endpoints/PausedMark.tsx';
 import type { Yard } from './model.ts';
 import { Hit } from './Hit.tsx';
+import { Name } from './Name.tsx';
 import { endpointKey } from './nodes.ts';
 import styles from './Nodes.module.css';
 import { placeOf, useStage } from './stage-context.ts';
@@ -64,9 +65,7 @@ function EndpointNode({ endpoint, rate }: { endpoint: EndpointRow; rate: Rate })
       <Hit of={key} label={`Endpoint ${endpoint.id}, ${notes.filter(Boolean).join(', ')}`} />
       <div className={styles.drawn} aria-hidden="true">
         <span className={styles.line}>
-          <span className={styles.name} title={endpoint.id}>
-            {endpoint.id}
-          </span>
+          <Name>{endpoint.id}</Name>
           <PausedMark id={endpoint.id} short />
           <span className={styles.count}>{formatCount(endpoint.sessions)}</span>
         </span>
@@ -74,7 +73,9 @@ function EndpointNode({ endpoint, rate }: { endpoint: EndpointRow; rate: Rate })
           <span className={styles.verdict}>{judgement.words}</span>
         ) : endpoint.redirectedTo === null ? (
           <span className={styles.soft}>
-            {rate.bytes === 0 ? 'quiet' : `${formatShort(rate.queries)} q/s, ${formatBytes(rate.bytes)}/s`}
+            <span className={styles.clip}>
+              {rate.bytes === 0 ? 'quiet' : `${formatShort(rate.queries)} q/s, ${formatBytes(rate.bytes)}/s`}
+            </span>
             {endpoint.isDefault && <span className={styles.default}>default</span>}
           </span>
         ) : (
