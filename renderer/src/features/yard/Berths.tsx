@@ -18,6 +18,8 @@ const STEP_PX = 14;
 const MOST = 24;
 /** Room that the number of the others needs. */
 const MORE_PX = 38;
+/** How far beside its route the number of those on it stands. */
+const BESIDE_PX = 34;
 
 /**
  * The sessions that stand before their server, one lamp each as far as there is room, those that are to move first; and how many are on
@@ -59,7 +61,7 @@ export const Berths = memo(function Berths({ drawing, yard }: { drawing: Drawing
           <span
             key={[route.from.endpoint, route.from.backend, route.to.endpoint, route.to.backend].join(' ')}
             className={cx(styles.badge, styles.pulse)}
-            style={placed(x, y)}
+            style={placed(x + BESIDE_PX, y)}
             title={words.filter(Boolean).join(', ')}
           >
             <Lamp tone={route.moving > 0 ? 'info' : 'warn'} shape={route.moving > 0 ? 'points' : 'half'} />

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { KeyboardEvent, MouseEvent, ReactNode } from 'react';
 import { useServer } from '../../store/server.ts';
 import { cx } from '../../lib/cx.ts';
+import { useDragging } from '../drag/dragging.ts';
 import { startMove, toggleSelected } from './actions.tsx';
 import { Backends } from './Backends.tsx';
 import { Berths } from './Berths.tsx';
@@ -86,7 +87,9 @@ export function Stage({ frame, picked, onPick, onMenu, noClients }: StageProps):
     [shown, rest, expanded, yard],
   );
   const node = picked === null ? null : nodeOf(picked, yard, rest);
-  const lit = useMemo(() => (node === null ? null : litBy(node, yard, rest)), [node, yard, rest]);
+  // While something is dragged the targets are what counts.
+  const dragging = useDragging((state) => state.payload !== null);
+  const lit = useMemo(() => (node === null || dragging ? null : litBy(node, yard, rest)), [node, dragging, yard, rest]);
   const stage = useMemo<StageState>(() => {
     const stops = columnNames.flatMap((name) => {
       const kept = active[name];
