@@ -102,17 +102,19 @@ export async function runDesktop(parts: DesktopParts): Promise<void> {
     Menu.setApplicationMenu(Menu.buildFromTemplate(template));
   };
   renewMenu();
+  /** Greys what the window cannot do now. */
+  const offer = (now: ReadonlySet<string>): void => {
+    if (now.size === enabled.size && [...now].every((id) => enabled.has(id))) return;
+    enabled = now;
+    renewMenu();
+  };
 
   surroundings = new Surroundings({
     host,
     settings: new DesktopSettingsFile(kept('desktop.json'), log),
     pictures: parts.trayPictures,
     actions: { open: show, quit: () => app.quit() },
-    onCommands(now) {
-      if (now.size === enabled.size && [...now].every((id) => enabled.has(id))) return;
-      enabled = now;
-      renewMenu();
-    },
+    onCommands: offer,
     onTheme(theme) {
       if (theme === state.theme) return;
       change({ theme });
@@ -133,9 +135,12 @@ export async function runDesktop(parts: DesktopParts): Promise<void> {
     app.exit(1);
     return;
   }
-  window = new MainWindow((navigate) =>
-    openWindow({ state, navigate, preload: parts.preload, icon: parts.icon, remember: change, mayClose: gate.mayClose }),
-  );
+  window = new MainWindow((navigate) => {
+    const opened = openWindow({ state, navigate, preload: parts.preload, icon: parts.icon, remember: change, mayClose: gate.mayClose });
+    // Its commands go with it: nobody would hear them.
+    opened.on('closed', () => offer(new Set()));
+    return opened;
+  });
   window.show(first);
 }
 

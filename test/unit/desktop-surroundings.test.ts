@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type * as Real from 'electron';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CallResult, DesktopView, EndpointRow, OperationRow } from '../../core/contract/index.ts';
 import { hasTray, trayWanted } from '../../main/desktop/desktop-settings.ts';
@@ -314,11 +315,25 @@ describe('the application', () => {
     expect(asked.at(-1)).toEqual({ navigate: '#/sessions?session=8' });
   });
 
+  it('greys the commands of the menu that the window cannot give, all of them once it is closed', async () => {
+    choose({ tray: 'on' });
+    await run();
+    const isEnabled = (label: string): boolean | undefined => {
+      const all = (items: Real.MenuItemConstructorOptions[]): Real.MenuItemConstructorOptions[] =>
+        items.flatMap((item) => [item, ...(Array.isArray(item.submenu) ? all(item.submenu) : [])]);
+      return all(electron.Menu.current).find((item) => item.label === label)?.enabled;
+    };
+    expect(isEnabled('Go to pools')).toBe(false);
+    await call('shell.commands', { enabled: ['go.pools'] });
+    expect(isEnabled('Go to pools')).toBe(true);
+    windows()[0]?.close();
+    expect([windows().length, isEnabled('Go to pools')]).toEqual([0, false]);
+  });
+
   it('follows the theme that the window chooses', async () => {
     await run();
     await call('shell.theme', { theme: 'light' });
     expect(electron.nativeTheme.themeSource).toBe('light');
     expect(JSON.parse(readFileSync(path.join(userData, 'window.json'), 'utf8'))).toMatchObject({ theme: 'light' });
-    expect(await call('shell.commands', { enabled: ['go.pools'] })).toEqual({ ok: true, reply: {} });
   });
 });

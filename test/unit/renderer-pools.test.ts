@@ -258,7 +258,7 @@ describe('what is done to an endpoint', () => {
     expect(useControls.getState().byEndpoint['ep-a']).toEqual({
       work: null,
       done: null,
-      failure: { message: 'Session 3 holds one.', hint: 'Roll it back.' },
+      failure: { code: 'pause_timeout', message: 'Session 3 holds one.', hint: 'Roll it back.' },
     });
   });
 

@@ -92,10 +92,10 @@ describe('numbers in words', () => {
 });
 
 describe('addresses', () => {
-  it('reads the view and its parameters, and falls back to the sessions', () => {
+  it('reads the view and its parameters, and falls back to the yard', () => {
     expect(parseHash('#/pools').route).toBe('pools');
-    expect(parseHash('').route).toBe('sessions');
-    expect(parseHash('#/nowhere').route).toBe('sessions');
+    expect(parseHash('').route).toBe('yard');
+    expect(parseHash('#/nowhere').route).toBe('yard');
     const { route, params } = parseHash(hashOf('migrations', { outcome: 'refused', operation: '3' }));
     expect([route, params.get('outcome'), params.get('operation')]).toEqual(['migrations', 'refused', '3']);
   });
