@@ -86,7 +86,7 @@ export function openRemap(endpoint: string, to: string | null = null): void {
 
 /** Shows the panel of an operation that was started here. */
 export function openPanel(operationId: number): void {
-  useView.setState(({ panels }) => ({ panels: [...panels.filter((id) => id !== operationId), operationId].slice(-4) }));
+  useView.setState(({ panels }) => ({ panels: [...panels.filter((id) => id !== operationId), operationId].slice(-8) }));
 }
 
 /** Takes the panel of an operation away. */

@@ -19,7 +19,9 @@ import { carryOf, mayMove, offers } from './carry.ts';
 import styles from './Migrate.module.css';
 import { countVerdicts, firstTarget, targetsFor } from './targets.ts';
 import { usePreflight } from './use-preflight.ts';
-import { Verdicts, verdictWords } from './Verdicts.tsx';
+import { GroupedVerdicts, Verdicts, verdictWords } from './Verdicts.tsx';
+import { MANY, VerdictTools, inSight } from './VerdictTools.tsx';
+import type { Sight } from './VerdictTools.tsx';
 
 const DEFAULT_WAIT_S = 30;
 const attention: Record<Verdict['verdict'], number> = { refused: 0, waits: 1, ready: 2 };
@@ -54,6 +56,8 @@ export function MigrateDialog(): ReactNode {
     [chosen, to, backend],
   );
   const preflight = usePreflight(movers, to, round);
+  const [sight, setSight] = useState<Sight>({ words: '', verdict: null, grouped: sessionIds.length > MANY });
+  const [readyOnly, setReadyOnly] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const { busy, failure, run } = useAction();
 
@@ -65,7 +69,10 @@ export function MigrateDialog(): ReactNode {
       .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
   }, [verdicts, chosen]);
   const counts = countVerdicts(verdicts);
-  const movable = verdicts.filter((each) => mayMove(each, along)).map((each) => each.sessionId);
+  const onlyReady = readyOnly && counts.waits > 0;
+  const movable = verdicts.filter((each) => mayMove(each, along) && !(onlyReady && each.verdict === 'waits')).map((each) => each.sessionId);
+  const seen = useMemo(() => inSight(judged, sight), [judged, sight]);
+  const List = sight.grouped ? GroupedVerdicts : Verdicts;
   const offered = offers(verdicts);
   const gone = preflight.state === 'known' ? movers.length - verdicts.length : 0;
   const there = to === null ? 0 : chosen.length - movers.length;
@@ -146,10 +153,18 @@ export function MigrateDialog(): ReactNode {
               {preflight.state === 'known' && (
                 <span className={styles.counts} role="status">
                   {(['ready', 'waits', 'refused'] as const).map((verdict) => (
-                    <span key={verdict} className={styles.how}>
+                    <button
+                      key={verdict}
+                      type="button"
+                      className={styles.tally}
+                      aria-pressed={sight.verdict === verdict}
+                      disabled={counts[verdict] === 0}
+                      title={sight.verdict === verdict ? 'Show all verdicts' : 'Show only these verdicts'}
+                      onClick={() => setSight({ ...sight, verdict: sight.verdict === verdict ? null : verdict })}
+                    >
                       <Lamp tone={verdictWords[verdict].tone} shape={verdictWords[verdict].shape} />
                       {counts[verdict]} {verdictWords[verdict].words}
-                    </span>
+                    </button>
                   ))}
                   {there > 0 && <span>{there} there already</span>}
                   {gone > 0 && <span>{gone} closed meanwhile</span>}
@@ -165,6 +180,7 @@ export function MigrateDialog(): ReactNode {
                 Check again
               </Button>
             </div>
+            {sessionIds.length > 1 && <VerdictTools sight={sight} onChange={setSight} />}
             {/* The list scrolls, so the keyboard must be able to reach it. */}
             {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
             <div className={styles.verdicts} tabIndex={0} role="region" aria-label="Verdict per session">
@@ -175,7 +191,10 @@ export function MigrateDialog(): ReactNode {
                   {preflight.failure.message}
                 </Notice>
               )}
-              {preflight.state === 'known' && <Verdicts judged={judged} />}
+              {preflight.state === 'known' && <List judged={seen} />}
+              {preflight.state === 'known' && judged.length > 0 && seen.length === 0 && (
+                <p className={styles.placeholder}>None of the {plural(judged.length, 'verdict')} has that.</p>
+              )}
             </div>
           </section>
           {offered.length > 0 && (
@@ -200,6 +219,12 @@ export function MigrateDialog(): ReactNode {
                 <span>They are read, rebuilt there and compared while the client is held; what cannot be rebuilt stays where it is.</span>
               </div>
             </fieldset>
+          )}
+          {counts.waits > 0 && movable.length + counts.waits > 1 && (
+            <label className={styles.tool}>
+              <input type="checkbox" checked={readyOnly} onChange={(event) => setReadyOnly(event.target.checked)} />
+              Only those that are ready now; {counts.waits === 1 ? 'the one that waits stays' : `the ${counts.waits} that wait stay`}
+            </label>
           )}
           {failure && (
             <Notice tone="bad" hint={failure.hint} live>
