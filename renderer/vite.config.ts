@@ -20,11 +20,5 @@ export default defineConfig({
     // The page's CSP allows no inline script and `data:` only for images: keep every asset a file.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: {
-      output: {
-        // In one file with what forbids zod to compile its parsers, which must run before the first schema is made.
-        codeSplitting: { groups: [{ name: 'contract', test: /zod-without-eval|node_modules\/zod\/|core\/contract\// }] },
-      },
-    },
   },
 });

@@ -37,17 +37,13 @@ export function Chips({ list, terms, onEdit, onRemove, onNegate, onMove }: Chips
       {terms.map((term, index) => {
         const text = writeTerm(term);
         return (
-          // oxlint-disable-next-line react/no-array-index-key -- a chip is its place: the same term may stand twice
-          <li
-            key={`${index} ${text}`}
-            className={cx(styles.chip, term.negated && styles.not, term.problem?.level === 'error' && styles.wrong)}
-          >
+          // oxlint-disable-next-line react/no-array-index-key -- a chip is its place: it keeps the focus while its term changes
+          <li key={index} className={cx(styles.chip, term.negated && styles.not, term.problem?.level === 'error' && styles.wrong)}>
             <button
               type="button"
               tabIndex={-1}
               data-chip
               className={styles.term}
-              aria-label={`Edit ${text}`}
               title={term.problem?.message ?? `${text}: Enter edits, Delete removes, - leaves out`}
               onClick={() => onEdit(index)}
               onKeyDown={(event) => onKeyDown(event, index)}

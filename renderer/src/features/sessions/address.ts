@@ -2,6 +2,7 @@ import { useEffect } from 'react';
 import { hashOf, parseHash } from '../../app/routes.ts';
 import { useView } from '../../store/view.ts';
 import type { ViewState } from '../../store/view.ts';
+import { parseTerms } from './filter-language/parse.ts';
 import { isSortColumn } from './sort.ts';
 
 /** What an address says of this view. */
@@ -39,6 +40,13 @@ export function showSession(id: number): void {
   if (parseHash(window.location.hash).route !== 'sessions') window.location.hash = addressOf(useView.getState());
 }
 
+/** What kind of change it is, for what counts as one step: letters of one term are, a term more or less is not. */
+function changeOf(now: Addressed, before: Addressed): string | null {
+  if (now.filter !== before.filter) return `filter ${parseTerms(now.filter).length}`;
+  if (now.sort !== before.sort) return `sort ${now.sort.column}`;
+  return now.detail === before.detail ? null : 'detail';
+}
+
 /** Keeps the address and the view the same: links, Back and Forward change the view; what is done in the view becomes the address. */
 export function useAddress(): void {
   useEffect(() => {
@@ -69,8 +77,7 @@ export function useAddress(): void {
     else write('enter');
 
     const unsubscribe = useView.subscribe((now, before) => {
-      const kind =
-        now.filter !== before.filter ? 'filter' : now.sort !== before.sort ? 'sort' : now.detail !== before.detail ? 'detail' : null;
+      const kind = changeOf(now, before);
       if (kind === null) return;
       clearTimeout(timer);
       timer = setTimeout(() => write(kind), SETTLE_MS);
