@@ -4,7 +4,7 @@ import { useServer } from '../../store/server.ts';
 import { matcherOf } from '../sessions/filter-language/match.ts';
 import { surroundings } from '../sessions/matching.ts';
 import styles from './Migrate.module.css';
-import type { JudgedSession } from './Verdicts.tsx';
+import type { JudgedSession } from './group-verdicts.ts';
 
 /** What of the preflight is in sight. It changes what is read, never what is moved. */
 export interface Sight {

@@ -1,12 +1,12 @@
 import { ChevronDown, ChevronRight } from 'lucide-react';
 import { memo, useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
-import type { Finding, SessionRow, Verdict } from '../../../../core/contract/index.ts';
+import type { Finding, Verdict } from '../../../../core/contract/index.ts';
 import { plural, sentences } from '../../lib/format.ts';
 import { Lamp } from '../../ui/Lamp.tsx';
 import type { LampShape, Tone } from '../../ui/Lamp.tsx';
 import { groupVerdicts } from './group-verdicts.ts';
-import type { VerdictGroup } from './group-verdicts.ts';
+import type { JudgedSession, VerdictGroup } from './group-verdicts.ts';
 import styles from './Migrate.module.css';
 import { sharedFindings } from './targets.ts';
 import type { SharedFinding } from './targets.ts';
@@ -30,12 +30,6 @@ function FindingLine({ finding, of }: { finding: Finding; of?: number }): ReactN
       </span>
     </li>
   );
-}
-
-/** A verdict with its session, for the list. */
-export interface JudgedSession {
-  verdict: Verdict;
-  session: SessionRow | undefined;
 }
 
 const Line = memo(function Line({ verdict, session, shared }: JudgedSession & { shared: readonly SharedFinding[] }): ReactNode {

@@ -1,5 +1,10 @@
-import type { Verdict } from '../../../../core/contract/index.ts';
-import type { JudgedSession } from './Verdicts.tsx';
+import type { SessionRow, Verdict } from '../../../../core/contract/index.ts';
+
+/** A verdict with its session; without one when it has closed meanwhile. */
+export interface JudgedSession {
+  verdict: Verdict;
+  session: SessionRow | undefined;
+}
 
 /** Sessions with the same verdict for the same kind of reason. */
 export interface VerdictGroup {
