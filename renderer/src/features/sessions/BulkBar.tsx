@@ -1,12 +1,18 @@
-import { Flag, PinIcon, TrainTrack } from 'lucide-react';
+import { Copy, Flag, PinIcon, TrainTrack } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useHost } from '../../bridge/client.ts';
+import { useCommand } from '../../commands/use-command.ts';
+import { commandOf } from '../../../../core/contract/index.ts';
 import { formatCount, plural } from '../../lib/format.ts';
 import { toggleFlag, toggleTop, useMarks } from '../../store/marks.ts';
 import { useServer } from '../../store/server.ts';
 import { openMigrate, select, useView } from '../../store/view.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
+import { Menu } from '../../ui/Menu.tsx';
 import styles from './BulkBar.module.css';
+
+/** As what the sessions can be copied: commands of the registry. */
+const copies = ['copy.psql', 'copy.url', 'copy.environment', 'copy.json', 'copy.markdown', 'copy.table'] as const;
 
 interface BulkBarProps {
   /** What the filter finds, in the table's order. */
@@ -19,6 +25,7 @@ interface BulkBarProps {
 /** What can be done with the sessions that are selected. It has a place of its own under the table and covers no row. */
 export function BulkBar({ order, onEnd, run }: BulkBarProps): ReactNode {
   const call = useHost();
+  const give = useCommand();
   const selected = useView((state) => state.selected);
   const { top, flagged } = useMarks();
   const live = useServer((state) => order.reduce((sum, id) => sum + (state.sessions.has(id) ? 1 : 0), 0));
@@ -48,6 +55,18 @@ export function BulkBar({ order, onEnd, run }: BulkBarProps): ReactNode {
       <Button look="danger" onClick={() => onEnd(ids)}>
         End…
       </Button>
+      <Menu
+        label="Copy as…"
+        items={copies.map((id) => ({
+          label: commandOf(id).label,
+          hint: '',
+          icon: <Copy size={14} aria-hidden="true" />,
+          onChoose: () => give(id),
+        }))}
+      >
+        <Copy size={14} aria-hidden="true" />
+        Copy as…
+      </Menu>
       <IconButton label={isTop ? 'Let go from the top' : 'Keep on top'} aria-pressed={isTop} onClick={() => toggleTop(ids)}>
         <PinIcon size={15} aria-hidden="true" />
       </IconButton>
