@@ -103,6 +103,7 @@ export const commands = [
 
   { id: 'endpoint.check', label: 'Test endpoint', group: 'Endpoints', on: 'endpoint', menu: 'endpoint' },
   { id: 'endpoint.edit', label: 'Edit endpoint…', group: 'Endpoints', on: 'endpoint', keys: ['F2'], menu: 'endpoint' },
+  { id: 'endpoint.remap', label: 'Point at another server…', group: 'Endpoints', on: 'endpoint', menu: 'endpoint' },
   { id: 'endpoint.moveAll', label: 'Move all its sessions…', group: 'Endpoints', on: 'endpoint', menu: 'endpoint' },
   { id: 'copy.endpoint.psql', label: 'psql command', ...copyEndpointAs },
   { id: 'copy.endpoint.url', label: 'URL', ...copyEndpointAs },

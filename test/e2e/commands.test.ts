@@ -29,6 +29,13 @@ test('the palette finds commands and places, and gives the focus back', async ({
   await page.keyboard.press('Enter');
   await expect(page.getByRole('main').getByRole('heading', { name: 'Pools', level: 1 })).toBeVisible();
   await expect(palette(page)).toBeHidden();
+
+  await page.keyboard.press('ControlOrMeta+k');
+  await expect(palette(page).getByRole('combobox')).toBeFocused();
+  await page.keyboard.type('session 17');
+  await page.getByRole('option', { name: /^Session 17\b/ }).click();
+  await expect(page.getByRole('complementary', { name: 'Details of session 17' })).toBeVisible();
+  await expect(page).toHaveURL(/session=17/);
 });
 
 test('a command that needs an endpoint asks for one', async ({ page, openStandin }) => {

@@ -1,10 +1,15 @@
 import { Monitor, Moon, Sun } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { commandOf } from '../../../core/contract/index.ts';
+import { keyWords } from '../commands/key-words.ts';
+import { useCommand } from '../commands/use-command.ts';
 import { prefer, usePreferences } from '../store/preferences.ts';
 import { useServer } from '../store/server.ts';
 import type { Feed } from '../store/server.ts';
 import { CaptureStrip } from '../features/session/CaptureStrip.tsx';
+import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyLine.tsx';
+import { Keys } from '../ui/Keys.tsx';
 import { Lamp } from '../ui/Lamp.tsx';
 import type { LampShape, Tone } from '../ui/Lamp.tsx';
 import { Segmented } from '../ui/Segmented.tsx';
@@ -27,6 +32,7 @@ export function Header(): ReactNode {
   const host = useServer((state) => state.host);
   const theme = usePreferences((state) => state.theme);
   const address = host ? `${host.proxy.host}:${host.proxy.port}` : null;
+  const give = useCommand();
   return (
     <header className={styles.header}>
       <span className={styles.brand}>
@@ -55,6 +61,9 @@ export function Header(): ReactNode {
         )}
       </div>
       <CaptureStrip />
+      <Button small look="quiet" onClick={() => give('palette.open')}>
+        Commands <Keys words={keyWords(commandOf('palette.open').keys?.[0] ?? '')} />
+      </Button>
       <Segmented
         label="Theme"
         value={theme}

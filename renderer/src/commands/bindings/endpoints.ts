@@ -1,3 +1,4 @@
+import { hashOf, parseHash } from '../../app/routes.ts';
 import { copyEndpoint, copyServer } from '../../features/copy-as/copy.ts';
 import type { TargetFormat } from '../../features/copy-as/lines.ts';
 import { command } from '../../features/pooling/controls.ts';
@@ -6,7 +7,7 @@ import { plural } from '../../lib/format.ts';
 import { ask } from '../../store/asked.ts';
 import { useServer } from '../../store/server.ts';
 import { say } from '../../store/toasts.ts';
-import { openMigrate } from '../../store/view.ts';
+import { openMigrate, openRemap } from '../../store/view.ts';
 import { onEndpoint, onServer, onWindow } from '../binding.ts';
 import type { Bindings } from '../binding.ts';
 
@@ -25,20 +26,30 @@ function copyServerAs(format: TargetFormat): ReturnType<typeof onServer> {
   return onServer((_means, { endpoints: [first] }) => copyServer(format, first));
 }
 
+/** The form, over the map where its change waits to be applied. */
+function edit(id: string | null): void {
+  if (parseHash(window.location.hash).route !== 'endpoints') window.location.hash = hashOf('endpoints');
+  ask({ kind: 'endpoint', id });
+}
+
 function sessionsOf(endpoint: string): number[] {
   return [...useServer.getState().sessions.values()].filter((row) => row.endpoint === endpoint).map((row) => row.id);
 }
 
 /** Commands about endpoints and their pools. */
 export const endpointBindings: Bindings<'endpoint'> & Pick<Bindings<'window'>, 'endpoint.add'> = {
-  'endpoint.add': onWindow(() => ask({ kind: 'endpoint', id: null })),
+  'endpoint.add': onWindow(() => edit(null)),
   'endpoint.check': onEndpoint(async ({ call }, { id, backend }) => {
     await call('endpoints.check', { id });
     const row = useServer.getState().endpoints.find((each) => each.id === id);
     if (row?.status === 'down') say(`${backend} does not answer for ${id}.`, { tone: 'bad', hint: row.statusReason });
     else say(`Asked ${backend} for ${id}.`);
   }),
-  'endpoint.edit': onEndpoint((_means, { id }) => ask({ kind: 'endpoint', id })),
+  'endpoint.edit': onEndpoint((_means, { id }) => edit(id)),
+  'endpoint.remap': onEndpoint(
+    (_means, { id }) => openRemap(id),
+    (row) => useServer.getState().endpoints.some((other) => other.backend !== row.backend),
+  ),
   'endpoint.moveAll': onEndpoint(
     (_means, { id }) => openMigrate(sessionsOf(id)),
     (row) => row.sessions > 0,

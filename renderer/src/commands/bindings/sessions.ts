@@ -1,7 +1,8 @@
 import type { SessionRow } from '../../../../core/contract/index.ts';
-import { hashOf, parseHash } from '../../app/routes.ts';
+import { parseHash } from '../../app/routes.ts';
 import { copySessions } from '../../features/copy-as/copy.ts';
 import type { SessionFormat } from '../../features/copy-as/sessions.ts';
+import { addressOf, showSession } from '../../features/sessions/address.ts';
 import { act, useActions } from '../../features/waits/actions.ts';
 import type { SessionWork } from '../../features/waits/actions.ts';
 import { plural } from '../../lib/format.ts';
@@ -52,9 +53,9 @@ async function close(call: Means['call'], rows: readonly SessionRow[]): Promise<
 }
 
 /** Shows something in the view of sessions, from whatever view. */
-function showSessions(what: Partial<Pick<ViewState, 'detail' | 'filterMenu' | 'noteOn'>>): void {
-  if (parseHash(window.location.hash).route !== 'sessions') window.location.hash = hashOf('sessions');
+function showSessions(what: Partial<Pick<ViewState, 'filterMenu' | 'noteOn'>>): void {
   useView.setState(what);
+  if (parseHash(window.location.hash).route !== 'sessions') window.location.hash = addressOf(useView.getState());
 }
 
 function copyAs(format: SessionFormat): ReturnType<typeof onSessions> {
@@ -63,7 +64,7 @@ function copyAs(format: SessionFormat): ReturnType<typeof onSessions> {
 
 /** Commands about sessions. */
 export const sessionBindings: Bindings<'session'> & Bindings<'sessions'> = {
-  'session.details': onSession((_means, { id }) => showSessions({ detail: id })),
+  'session.details': onSession((_means, { id }) => showSession(id)),
   'session.filterBy': onSession((_means, { id }) => {
     const row = document.querySelector(`[role="row"][data-session="${id}"]`)?.getBoundingClientRect();
     showSessions({ filterMenu: { id, column: null, at: { x: (row?.left ?? 0) + 90, y: row?.bottom ?? 90 } } });
@@ -75,7 +76,7 @@ export const sessionBindings: Bindings<'session'> & Bindings<'sessions'> = {
   'sessions.capture': onSessions(async ({ call }, rows) => {
     await call('capture.start', { sessionIds: rows.map((row) => row.id), seconds: CAPTURE_SECONDS });
     const [first] = rows;
-    if (rows.length === 1 && first) showSessions({ detail: first.id });
+    if (rows.length === 1 && first) showSession(first.id);
   }),
   'session.cancel': onSession(
     ({ call }, row) => work(call, row, 'cancel', `Cancelled what ${nameOf(row)} was doing.`),

@@ -17,7 +17,10 @@ import type { Bindings } from '../binding.ts';
 import type { Situation } from '../situation.ts';
 
 function go(route: Route): ReturnType<typeof onWindow> {
-  return onWindow(() => void (window.location.hash = hashOf(route)));
+  return onWindow((_means, { route: shown }) => {
+    // Its address says more than the name of the view.
+    if (route !== shown) window.location.hash = hashOf(route);
+  });
 }
 
 function choose(change: Partial<PreferenceChoices>): ReturnType<typeof onWindow> {

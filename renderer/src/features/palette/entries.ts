@@ -8,7 +8,8 @@ import { endpointsFor, isEnabled, runCommand, serversFor } from '../../commands/
 import { nowhere, serversOf, sessionsMeant } from '../../commands/situation.ts';
 import type { Situation } from '../../commands/situation.ts';
 import { plural } from '../../lib/format.ts';
-import { openMigrate, useView } from '../../store/view.ts';
+import { openMigrate } from '../../store/view.ts';
+import { showSession } from '../sessions/address.ts';
 
 /** One line of the palette. */
 export interface Entry {
@@ -79,10 +80,7 @@ function sessions({ server }: Situation): Entry[] {
       'Sessions to go to',
       `Session ${row.id}${row.application === '' ? '' : `, ${row.application}`}`,
       `${row.user} on ${row.database}, ${row.endpoint}`,
-      () => {
-        window.location.hash = hashOf('sessions');
-        useView.setState({ detail: row.id });
-      },
+      () => showSession(row.id),
     ),
   );
 }
