@@ -35,7 +35,11 @@ describe('electron-builder.yml', () => {
   it('fits the packager’s schema', async () => {
     const config = await getConfig(root, 'electron-builder.yml', null);
     await validateConfiguration(config, logger);
-    expect(config).toMatchObject({ linux: { target: ['AppImage', 'deb'] }, win: { target: ['nsis'] }, protocols: [{ schemes: ['switchyard'] }] });
+    expect(config).toMatchObject({
+      linux: { target: ['AppImage', 'deb'] },
+      win: { target: ['nsis'] },
+      protocols: [{ schemes: ['switchyard'] }],
+    });
   });
 
   it('would be refused with a misspelt key', async () => {
