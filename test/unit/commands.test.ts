@@ -67,7 +67,7 @@ describe('the documentation', () => {
   it('has the keys of the table, and no others', () => {
     const text = readFileSync(new URL('../../docs/window.md', import.meta.url), 'utf8');
     const section = text.slice(text.indexOf('## Commands and keys')).split('\n## ')[0] ?? '';
-    const said = [...section.matchAll(/^\| (`.*`) \| (.*) \|$/gm)].map((match) => [match[1], match[2]]);
+    const said = [...section.matchAll(/^\| (`.*`) +\| (.*?) +\|$/gm)].map((match) => [match[1], match[2]]);
     const bound = commandGroups.flatMap((group) =>
       table.flatMap(({ group: own, keys, under, label }) =>
         own === group && keys ? [[keys.map((key) => `\`${key}\``).join(' '), group === 'Copy' ? `${under}: ${label}` : label]] : [],
