@@ -1,8 +1,8 @@
 /** A host without a proxy, for tests of the shells around it: it answers `snapshot` with as many sessions as it is told. */
 import { CallError, settings } from '../../core/contract/index.ts';
-import type { Delta, Handlers, SessionRow, SettingsView, Snapshot } from '../../core/contract/index.ts';
-
+import type { Delta, Handlers, SettingsView, Snapshot } from '../../core/contract/index.ts';
 import { noDesktop } from '../../main/no-desktop.ts';
+import { sessionRowOf } from '../support/session-row.ts';
 
 const distribution = { count: 0, p50: 0, p95: 0, p99: 0, max: 0 };
 
@@ -26,7 +26,7 @@ export function snapshotWith(sessions: number): Snapshot {
       connectLines: [],
     },
     endpoints: [],
-    sessions: Array.from({ length: sessions }, (_, index) => session(index + 1)),
+    sessions: Array.from({ length: sessions }, (_, index) => sessionRowOf(index + 1, { user: 'postgres' })),
     pools: [],
     observations: [],
     operations: [],
@@ -43,43 +43,6 @@ export function snapshotWith(sessions: number): Snapshot {
     },
     samples: [],
     log: [],
-  };
-}
-
-function session(id: number): SessionRow {
-  return {
-    id,
-    application: 'app',
-    user: 'postgres',
-    database: 'postgres',
-    endpoint: 'ep-a',
-    requestedEndpoint: null,
-    routedBy: 'default',
-    backend: '127.0.0.1:5432',
-    pool: '127.0.0.1:1/postgres/me',
-    poolMode: 'session',
-    assignments: 1,
-    waitMs: 0,
-    pins: [],
-    serverPid: null,
-    clientAddress: '127.0.0.1',
-    tls: null,
-    clientPort: 50_000 + id,
-    state: 'idle',
-    transaction: 'I',
-    statementKind: null,
-    stateSince: 0,
-    connectedAt: 0,
-    queries: 0,
-    transactions: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    migrations: 0,
-    resurrections: 0,
-    transfer: null,
-    outstanding: 0,
-    lastRequest: null,
-    lastResponse: null,
   };
 }
 

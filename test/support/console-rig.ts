@@ -17,6 +17,7 @@ import { EventLog } from '../../core/metrics/log.ts';
 import { MigrationTally } from '../../core/metrics/migration-counters.ts';
 import { readOpening } from '../../core/proxy/handshake.ts';
 import { ClientTls } from '../../core/tls/client-tls.ts';
+import { sessionRowOf } from './session-row.ts';
 
 export const at = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -45,8 +46,7 @@ export function endpointRow(id: string, port: number): EndpointRow {
 }
 
 export function sessionRow(id: number, endpoint: string): SessionRow {
-  return {
-    id,
+  return sessionRowOf(id, {
     application: `app ü ${id}`,
     user: 'me',
     database: 'postgres',
@@ -54,18 +54,10 @@ export function sessionRow(id: number, endpoint: string): SessionRow {
     requestedEndpoint: endpoint,
     routedBy: 'options',
     backend: '127.0.0.1:1',
-    pool: '127.0.0.1:1/postgres/me',
-    poolMode: 'session',
-    assignments: 1,
-    waitMs: 0,
-    pins: [],
     serverPid: 4000 + id,
-    clientAddress: '127.0.0.1',
-    tls: null,
     clientPort: 50_000 + id,
     state: 'idle in transaction',
     transaction: 'T',
-    statementKind: 'SELECT',
     stateSince: at,
     connectedAt: at,
     queries: 3,
@@ -73,12 +65,7 @@ export function sessionRow(id: number, endpoint: string): SessionRow {
     bytesIn: 10,
     bytesOut: 20,
     migrations: 1,
-    resurrections: 0,
-    transfer: null,
-    outstanding: 0,
-    lastRequest: null,
-    lastResponse: null,
-  };
+  });
 }
 
 export function transferRow(sessionId: number, to: string, outcome: TransferRow['outcome'], reason: string | null): TransferRow {

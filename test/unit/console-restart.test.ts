@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CallError, type OperationRow } from '../../core/contract/index.ts';
 import { startConsole, type ConsoleRig, type FakeHost } from '../support/console-rig.ts';
+import { operationRowOf } from '../support/operation-row.ts';
 
 let rig: ConsoleRig;
 let host: FakeHost;
@@ -20,27 +21,8 @@ afterEach(async () => {
 });
 
 function row(change: Partial<OperationRow>): OperationRow {
-  return {
-    id: 7,
-    kind: 'restart',
-    label: 'Restart 127.0.0.1:1: restart it now',
-    to: '127.0.0.1:1',
-    backend: '127.0.0.1:1',
-    startedAt: 1,
-    deadlineAt: 2,
-    forceAt: null,
-    settledAt: null,
-    total: 3,
-    success: 0,
-    recoverable: 0,
-    fatal: 0,
-    refused: 0,
-    forced: 0,
-    cancelled: false,
-    undoable: false,
-    blockers: 0,
-    ...change,
-  };
+  const of = { id: 7, kind: 'restart', label: 'Restart 127.0.0.1:1: restart it now', to: '127.0.0.1:1', backend: '127.0.0.1:1' } as const;
+  return operationRowOf({ ...of, ...change });
 }
 
 describe('RESTART BACKEND', () => {

@@ -10,6 +10,7 @@ import { Notices } from '../../main/desktop/notices.ts';
 import { inOneLine, nothingSeen, seen } from '../../main/desktop/overview.ts';
 import { World } from '../e2e/support/standin-world.ts';
 import { FakeHost, snapshotWith } from '../fakes/host.ts';
+import { operationRowOf } from '../support/operation-row.ts';
 
 type Electron = typeof import('../fakes/electron.ts');
 
@@ -17,28 +18,9 @@ const world = new World({ sessions: 0 });
 function endpoint(id: string, change: Partial<EndpointRow> = {}): EndpointRow {
   return { ...world.endpoint(id, 5432, false), status: 'up', sessions: 0, ...change };
 }
+/** One that has ended well. */
 function operation(change: Partial<OperationRow> = {}): OperationRow {
-  return {
-    id: 1,
-    kind: 'migrate',
-    label: 'Migrate 3 sessions to ep-b',
-    to: 'ep-b',
-    backend: null,
-    startedAt: 0,
-    deadlineAt: 0,
-    forceAt: null,
-    settledAt: 5,
-    total: 3,
-    success: 3,
-    recoverable: 0,
-    fatal: 0,
-    refused: 0,
-    forced: 0,
-    cancelled: false,
-    undoable: true,
-    blockers: 0,
-    ...change,
-  };
+  return operationRowOf({ settledAt: 5, success: 3, undoable: true, ...change });
 }
 
 describe('the overview', () => {

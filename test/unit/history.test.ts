@@ -6,6 +6,7 @@ import { historyMarks } from '../../core/facade/history-marks.ts';
 import { cut, HistoryRing } from '../../core/facade/history-ring.ts';
 import { EventLog } from '../../core/metrics/log.ts';
 import { RecentValues } from '../../core/metrics/recent-values.ts';
+import { operationRowOf } from '../support/operation-row.ts';
 
 /** A moment that is a multiple of a minute. */
 const NOON = 1_800_000_000_000;
@@ -36,28 +37,9 @@ function sampleAt(at: number, figures: Partial<Sample> = {}): Sample {
   };
 }
 
+/** One that has ended well. */
 function operation(id: number, figures: Partial<OperationRow> = {}): OperationRow {
-  return {
-    id,
-    kind: 'migrate',
-    label: 'Migrate 3 sessions to ep-b',
-    to: 'ep-b',
-    backend: null,
-    startedAt: NOON,
-    deadlineAt: NOON + 30_000,
-    forceAt: null,
-    settledAt: NOON + 100,
-    total: 3,
-    success: 3,
-    recoverable: 0,
-    fatal: 0,
-    refused: 0,
-    forced: 0,
-    cancelled: false,
-    undoable: true,
-    blockers: 0,
-    ...figures,
-  };
+  return operationRowOf({ id, startedAt: NOON, settledAt: NOON + 100, success: 3, undoable: true, ...figures });
 }
 
 describe('cutting time into buckets', () => {

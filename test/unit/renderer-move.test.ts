@@ -1,34 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { OperationRow, TransferRow, Verdict } from '../../core/contract/index.ts';
+import type { TransferRow, Verdict } from '../../core/contract/index.ts';
 import { Summaries, summaryOf } from '../../renderer/src/features/migrate/announce.ts';
 import { groupVerdicts } from '../../renderer/src/features/migrate/group-verdicts.ts';
 import { isHeld, progressOf, stageOf, stages } from '../../renderer/src/features/migrate/progress.ts';
 import { commit, edited, joined, removed } from '../../renderer/src/features/sessions/filter-draft.ts';
 import { transferPhase } from '../../core/contract/index.ts';
-
-function operation(change: Partial<OperationRow> = {}): OperationRow {
-  return {
-    id: 1,
-    kind: 'migrate',
-    label: 'Migrate 3 sessions to ep-b',
-    to: 'ep-b',
-    backend: null,
-    startedAt: 0,
-    deadlineAt: 30_000,
-    forceAt: null,
-    settledAt: null,
-    total: 3,
-    success: 0,
-    recoverable: 0,
-    fatal: 0,
-    refused: 0,
-    forced: 0,
-    cancelled: false,
-    undoable: false,
-    blockers: 0,
-    ...change,
-  };
-}
+import { operationRowOf } from '../support/operation-row.ts';
 
 function transfer(id: number, change: Partial<TransferRow> = {}): TransferRow {
   return {
@@ -117,7 +94,7 @@ describe('progress', () => {
       transfer(3, { phase: 'armed', holdsMs: [4, 9] }),
       transfer(4, { phase: 'settled', outcome: 'success', holdsMs: [12.5] }),
     ];
-    const progress = progressOf(operation({ total: 4, success: 1 }), steps);
+    const progress = progressOf(operationRowOf({ total: 4, success: 1 }), steps);
     expect(progress.held).toBe(1);
     expect(progress.longestHold).toBe(12.5);
     expect(isHeld('capture', 'detached')).toBe(false);
@@ -135,9 +112,11 @@ describe('what a screen reader hears', () => {
 
   it('is one sentence, whether one operation goes on or many', () => {
     expect(summaryOf([])).toBe('');
-    expect(summaryOf([operation({ success: 1, refused: 1 })])).toBe('Migrate 3 sessions to ep-b: 2 of 3 settled.');
-    expect(summaryOf([operation({ success: 2, refused: 1, settledAt: 1 })])).toBe('Migrate 3 sessions to ep-b: 2 of 3 moved, 1 stayed.');
-    expect(summaryOf([operation({ success: 3, settledAt: 1 }), operation({ id: 2, success: 1 })])).toBe(
+    expect(summaryOf([operationRowOf({ success: 1, refused: 1 })])).toBe('Migrate 3 sessions to ep-b: 2 of 3 settled.');
+    expect(summaryOf([operationRowOf({ success: 2, refused: 1, settledAt: 1 })])).toBe(
+      'Migrate 3 sessions to ep-b: 2 of 3 moved, 1 stayed.',
+    );
+    expect(summaryOf([operationRowOf({ success: 3, settledAt: 1 }), operationRowOf({ id: 2, success: 1 })])).toBe(
       '2 operations, 1 settled: 4 of 6 sessions moved.',
     );
   });

@@ -14,41 +14,9 @@ import { whyWaiting } from '../../renderer/src/features/waits/why.ts';
 import { toCsv } from '../../renderer/src/lib/export.ts';
 import { asSentence, formatRatio } from '../../renderer/src/lib/format.ts';
 import { csvRecords } from '../support/csv.ts';
+import { sessionRowOf } from '../support/session-row.ts';
 
-const session: SessionRow = {
-  id: 1,
-  application: 'psql',
-  user: 'postgres',
-  database: 'postgres',
-  endpoint: 'ep-a',
-  requestedEndpoint: 'ep-a',
-  routedBy: 'options',
-  backend: '127.0.0.1:1',
-  pool: 'p',
-  poolMode: 'transaction',
-  serverPid: null,
-  assignments: 1,
-  waitMs: 0,
-  pins: [],
-  clientAddress: '127.0.0.1',
-  clientPort: 1,
-  tls: null,
-  state: 'idle',
-  transaction: 'I',
-  statementKind: null,
-  stateSince: 0,
-  connectedAt: 0,
-  queries: 0,
-  transactions: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  migrations: 0,
-  resurrections: 0,
-  transfer: null,
-  outstanding: 0,
-  lastRequest: null,
-  lastResponse: null,
-};
+const session = sessionRowOf(1, { application: 'psql', pool: 'p', poolMode: 'transaction', serverPid: null, statementKind: null });
 const pool: PoolRow = {
   key: 'p',
   backend: '127.0.0.1:1',

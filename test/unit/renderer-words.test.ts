@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EndpointRow, Finding, OperationRow, TransferRow } from '../../core/contract/index.ts';
+import type { EndpointRow, Finding, TransferRow } from '../../core/contract/index.ts';
 import { hashOf, parseHash } from '../../renderer/src/app/routes.ts';
 import { takeToken } from '../../renderer/src/bridge/token.ts';
 import { retryDelay } from '../../renderer/src/bridge/websocket.ts';
@@ -19,6 +19,7 @@ import {
   sentences,
 } from '../../renderer/src/lib/format.ts';
 import { World } from '../e2e/support/standin-world.ts';
+import { operationRowOf } from '../support/operation-row.ts';
 
 describe('numbers in words', () => {
   it.each([
@@ -174,26 +175,7 @@ describe('transfers', () => {
     toEndpoint: 'ep-b',
     ...change,
   });
-  const operation: OperationRow = {
-    id: 5,
-    label: 'Migrate 3 sessions to ep-b',
-    to: 'ep-b',
-    startedAt: 0,
-    deadlineAt: 30_000,
-    settledAt: null,
-    total: 3,
-    success: 1,
-    recoverable: 1,
-    fatal: 0,
-    refused: 0,
-    cancelled: false,
-    kind: 'migrate',
-    backend: null,
-    forceAt: null,
-    forced: 0,
-    undoable: false,
-    blockers: 0,
-  };
+  const operation = operationRowOf({ id: 5, success: 1, recoverable: 1 });
   const moved = transfer(1, { outcome: 'success', phase: 'settled', pauseMs: 8 });
   const failed = transfer(2, { outcome: 'error_recoverable', phase: 'settled', pauseMs: null });
   const armed = transfer(3, { outcome: null, phase: 'armed', pauseMs: null });

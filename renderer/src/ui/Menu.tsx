@@ -59,15 +59,24 @@ export function Menu({ label, children, items }: MenuProps): ReactNode {
                 chosen.current = item.onChoose;
               }}
             >
-              <span className={styles.icon}>{item.icon}</span>
-              <span className={styles.words}>
-                <span className={styles.label}>{item.label}</span>
-                <span className={styles.hint}>{item.hint}</span>
-              </span>
+              <MenuEntry item={item} />
             </DropdownMenu.Item>
           ))}
         </DropdownMenu.Content>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>
+  );
+}
+
+/** What an item of any menu looks like. */
+export function MenuEntry({ item }: { item: Pick<MenuItem, 'icon' | 'label' | 'hint'> }): ReactNode {
+  return (
+    <>
+      <span className={styles.icon}>{item.icon}</span>
+      <span className={styles.words}>
+        <span className={styles.label}>{item.label}</span>
+        <span className={styles.hint}>{item.hint}</span>
+      </span>
+    </>
   );
 }

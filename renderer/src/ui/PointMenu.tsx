@@ -2,6 +2,7 @@ import { DropdownMenu } from 'radix-ui';
 import { useRef } from 'react';
 import type { ReactNode } from 'react';
 import { cx } from '../lib/cx.ts';
+import { MenuEntry } from './Menu.tsx';
 import styles from './Menu.module.css';
 
 /** One thing a menu at a point offers. */
@@ -65,11 +66,7 @@ export function PointMenu({ label, groups, at, returnFocus, onClose }: PointMenu
                       chosen.current = item.onChoose;
                     }}
                   >
-                    <span className={styles.icon}>{item.icon}</span>
-                    <span className={styles.words}>
-                      <span className={styles.label}>{item.label}</span>
-                      <span className={styles.hint}>{item.hint}</span>
-                    </span>
+                    <MenuEntry item={item} />
                   </DropdownMenu.Item>
                 ))}
               </DropdownMenu.Group>

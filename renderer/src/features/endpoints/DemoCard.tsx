@@ -3,6 +3,7 @@ import { useHost } from '../../bridge/client.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { Switch } from '../../ui/Switch.tsx';
 import styles from './Endpoints.module.css';
@@ -40,11 +41,7 @@ export function DemoCard(): ReactNode {
         />
       </div>
       {demo.reason !== null && demo.state === 'failed' && <Notice tone="bad">{demo.reason}</Notice>}
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
     </section>
   );
 }

@@ -8,6 +8,7 @@ import { useServer } from '../../store/server.ts';
 import { openMigrate } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { ExportMenu } from '../../ui/ExportMenu.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { FirstSteps } from '../onboarding/FirstSteps.tsx';
 import { showFound } from '../onboarding/progress.ts';
@@ -70,20 +71,7 @@ export function EndpointsView({ params }: { params?: URLSearchParams }): ReactNo
           {host.endpointsKept.problem}
         </Notice>
       )}
-      {failure && (
-        <Notice
-          tone="bad"
-          hint={failure.hint}
-          live
-          actions={
-            <Button small onClick={clear}>
-              Dismiss
-            </Button>
-          }
-        >
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} onDismiss={clear} />
       <section className={styles.map} aria-label="Endpoint map">
         {endpoints.length === 0 ? (
           <FirstSteps />

@@ -8,8 +8,8 @@ import type { Failure } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
-import { Notice } from '../../ui/Notice.tsx';
 import { BackendMark } from './BackendMark.tsx';
 import { EndpointDialog } from './EndpointDialog.tsx';
 import styles from './FoundServers.module.css';
@@ -61,11 +61,7 @@ export function FoundServers(): ReactNode {
           Look again
         </Button>
       </div>
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
       {found !== null && found.length > 0 && (
         <ul className={styles.list}>
           {found.map((server) => (
@@ -98,11 +94,7 @@ function FoundLine({ server, onComplete }: { server: FoundServer; onComplete: ()
             {server.message} {server.hint ?? ''}
           </span>
         )}
-        {failure && (
-          <Notice tone="bad" hint={failure.hint} live>
-            {failure.message}
-          </Notice>
-        )}
+        <FailureNotice failure={failure} />
       </div>
       {isMapped ? (
         <span className={styles.mapped}>

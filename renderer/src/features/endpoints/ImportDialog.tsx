@@ -8,6 +8,7 @@ import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { ChoiceField } from '../../ui/Field.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import styles from './ImportDialog.module.css';
@@ -157,11 +158,7 @@ export function ImportDialog({ onClose }: { onClose: () => void }): ReactNode {
             {message}
           </Notice>
         ))}
-        {failure && (
-          <Notice tone="bad" hint={failure.hint} live>
-            {failure.message}
-          </Notice>
-        )}
+        <FailureNotice failure={failure} />
       </DialogBody>
       <DialogFoot>
         {read !== null && (

@@ -7,6 +7,7 @@ import { StripChart } from '../../charts/StripChart.tsx';
 import { useTurn } from '../../charts/turn.ts';
 import { formatShort } from '../../lib/format.ts';
 import { ExportMenu } from '../../ui/ExportMenu.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { SelectField } from '../../ui/Field.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
@@ -84,11 +85,7 @@ export function HistoryView({ params }: { params: URLSearchParams }): ReactNode 
           />
         </span>
       </div>
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
       {asked !== null && history !== null && history.pool === null && (
         <Notice tone="info">Nothing is kept of the pool {asked} in this time: what is shown is of all pools.</Notice>
       )}

@@ -5,7 +5,7 @@ import { useHost } from '../../bridge/client.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { closePanel, openMigrate, openPanel } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
-import { Notice } from '../../ui/Notice.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import styles from './Panels.module.css';
 import type { Progress } from './progress.ts';
 
@@ -26,11 +26,7 @@ export function Actions({ operation, progress, children }: ActionsProps): ReactN
   const undoByHost = settled && back === null && operation.undoable && operation.kind !== 'undo';
   return (
     <>
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
       <div className={styles.actions}>
         {!settled && (
           <Button

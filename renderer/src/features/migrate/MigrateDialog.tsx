@@ -1,21 +1,23 @@
 import { RefreshCw } from 'lucide-react';
 import { useMemo, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
-import type { CarryOptions, Verdict } from '../../../../core/contract/index.ts';
+import type { Verdict } from '../../../../core/contract/index.ts';
 import { useHost } from '../../bridge/client.ts';
 import { plural } from '../../lib/format.ts';
+import { millisecondsOf } from '../../lib/seconds.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { openPanel, useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { SecondsField } from '../../ui/SecondsField.tsx';
-import { BackendMark } from '../endpoints/BackendMark.tsx';
-import { PausedMark } from '../endpoints/PausedMark.tsx';
-import { statusLook } from '../endpoints/status.ts';
-import { carryOf, mayMove, offers } from './carry.ts';
+import { TargetChoices } from '../endpoints/TargetChoice.tsx';
+import { carryOf, mayMove, nothingAlong, offers } from './carry.ts';
+import { CarryChoices } from './CarryChoices.tsx';
+import { judge } from './group-verdicts.ts';
 import styles from './Migrate.module.css';
 import { countVerdicts, firstTarget, targetsFor } from './targets.ts';
 import { usePreflight } from './use-preflight.ts';
@@ -24,10 +26,8 @@ import { MANY, VerdictTools, inSight } from './VerdictTools.tsx';
 import type { Sight } from './VerdictTools.tsx';
 
 const DEFAULT_WAIT_S = 30;
-const attention: Record<Verdict['verdict'], number> = { refused: 0, waits: 1, ready: 2 };
 
 const noVerdicts: readonly Verdict[] = [];
-const nothingAlong: ReadonlySet<keyof CarryOptions> = new Set();
 
 function close(): void {
   useView.setState({ migrate: null });
@@ -62,12 +62,7 @@ export function MigrateDialog(): ReactNode {
   const { busy, failure, run } = useAction();
 
   const verdicts = preflight.state === 'known' ? preflight.verdicts : noVerdicts;
-  const judged = useMemo(() => {
-    const rows = new Map(chosen.map((row) => [row.id, row]));
-    return verdicts
-      .map((verdict) => ({ verdict, session: rows.get(verdict.sessionId) }))
-      .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
-  }, [verdicts, chosen]);
+  const judged = useMemo(() => judge(verdicts, chosen), [verdicts, chosen]);
   const counts = countVerdicts(verdicts);
   const onlyReady = readyOnly && counts.waits > 0;
   const movable = verdicts.filter((each) => mayMove(each, along) && !(onlyReady && each.verdict === 'waits')).map((each) => each.sessionId);
@@ -76,16 +71,15 @@ export function MigrateDialog(): ReactNode {
   const offered = offers(verdicts);
   const gone = preflight.state === 'known' ? movers.length - verdicts.length : 0;
   const there = to === null ? 0 : chosen.length - movers.length;
-  const wait = Number(seconds);
-  const waitFits = seconds.trim() !== '' && Number.isFinite(wait) && wait >= 0 && wait <= 3600;
+  const withinMs = millisecondsOf(seconds);
   const confirm = (): void => {
-    if (to === null || movable.length === 0 || !waitFits || busy) return;
+    if (to === null || movable.length === 0 || withinMs === null || busy) return;
     run(async () => {
       const carry = carryOf(along);
       const { operationId } = await call('migrate', {
         sessionIds: movable,
         to,
-        withinMs: Math.round(wait * 1000),
+        withinMs,
         ...(carry === undefined ? {} : { carry }),
       });
       openPanel(operationId);
@@ -115,37 +109,7 @@ export function MigrateDialog(): ReactNode {
         }}
       >
         <DialogBody>
-          <fieldset className={styles.set}>
-            <legend>To endpoint</legend>
-            <div className={styles.targets}>
-              {targets.map(({ endpoint, current }) => {
-                const look = statusLook[endpoint.status];
-                return (
-                  <label key={endpoint.id} className={styles.target}>
-                    <input
-                      type="radio"
-                      name="target"
-                      value={endpoint.id}
-                      checked={to === endpoint.id}
-                      disabled={current}
-                      onChange={() => setTo(endpoint.id)}
-                    />
-                    <span className={styles.name} title={endpoint.id}>
-                      {endpoint.id} <PausedMark id={endpoint.id} short />
-                    </span>
-                    <span className={styles.where} title={endpoint.statusReason ?? endpoint.backend}>
-                      <Lamp tone={look.tone} shape={look.shape} />
-                      <BackendMark backend={endpoint.backend} />
-                      <span>
-                        {endpoint.backend}
-                        {current ? ', where they are' : endpoint.status === 'up' ? '' : `, ${look.words}`}
-                      </span>
-                    </span>
-                  </label>
-                );
-              })}
-            </div>
-          </fieldset>
+          <TargetChoices legend="To endpoint" targets={targets} chosen={to} onChoose={setTo} />
 
           <section aria-label="Preflight">
             <div className={styles.sum}>
@@ -197,45 +161,19 @@ export function MigrateDialog(): ReactNode {
               )}
             </div>
           </section>
-          {offered.length > 0 && (
-            <fieldset className={styles.set}>
-              <legend>Take along what refuses them</legend>
-              <div className={styles.along}>
-                {offered.map(({ option, words }) => (
-                  <label key={option}>
-                    <input
-                      type="checkbox"
-                      checked={along.has(option)}
-                      onChange={(event) => {
-                        const next = new Set(along);
-                        if (event.target.checked) next.add(option);
-                        else next.delete(option);
-                        setAlong(next);
-                      }}
-                    />
-                    {words}
-                  </label>
-                ))}
-                <span>They are read, rebuilt there and compared while the client is held; what cannot be rebuilt stays where it is.</span>
-              </div>
-            </fieldset>
-          )}
+          <CarryChoices offered={offered} along={along} onChange={setAlong} />
           {counts.waits > 0 && movable.length + counts.waits > 1 && (
             <label className={styles.tool}>
               <input type="checkbox" checked={readyOnly} onChange={(event) => setReadyOnly(event.target.checked)} />
               Only those that are ready now; {counts.waits === 1 ? 'the one that waits stays' : `the ${counts.waits} that wait stay`}
             </label>
           )}
-          {failure && (
-            <Notice tone="bad" hint={failure.hint} live>
-              {failure.message}
-            </Notice>
-          )}
+          <FailureNotice failure={failure} />
         </DialogBody>
         <DialogFoot>
-          <SecondsField words="Wait at most" value={seconds} fits={waitFits} onChange={setSeconds} />
+          <SecondsField words="Wait at most" value={seconds} fits={withinMs !== null} onChange={setSeconds} />
           <Button onClick={close}>Cancel</Button>
-          <Button look="primary" type="submit" disabled={to === null || movable.length === 0 || !waitFits || busy}>
+          <Button look="primary" type="submit" disabled={to === null || movable.length === 0 || withinMs === null || busy}>
             {confirmWords(preflight.state, movable.length, sessionIds.length)}
           </Button>
         </DialogFoot>

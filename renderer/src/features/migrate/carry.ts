@@ -1,11 +1,20 @@
 import type { CarryOptions, Verdict } from '../../../../core/contract/index.ts';
 
-/** What can be taken along on request, and the finding that refuses it otherwise. */
-export const carryable: readonly { option: keyof CarryOptions; code: string; words: string }[] = [
+/** Something that can be taken along on request, and the finding that refuses it otherwise. */
+export interface Offer {
+  readonly option: keyof CarryOptions;
+  readonly code: string;
+  readonly words: string;
+}
+
+const carryable: readonly Offer[] = [
   { option: 'advisoryLocks', code: 'advisory_lock', words: 'advisory locks' },
   { option: 'heldCursors', code: 'held_cursor', words: 'held cursors' },
   { option: 'temporaryTables', code: 'temp_object', words: 'temporary tables' },
 ];
+
+/** Until something is chosen. */
+export const nothingAlong: ReadonlySet<keyof CarryOptions> = new Set();
 
 const nothing: CarryOptions = { advisoryLocks: false, heldCursors: false, temporaryTables: false, sequences: false };
 
@@ -16,7 +25,7 @@ export function carryOf(chosen: ReadonlySet<keyof CarryOptions>): CarryOptions |
 }
 
 /** What some of the refused sessions could be moved with. */
-export function offers(verdicts: readonly Verdict[]): (typeof carryable)[number][] {
+export function offers(verdicts: readonly Verdict[]): Offer[] {
   const codes = new Set(blockersOf(verdicts));
   return carryable.filter(({ code }) => codes.has(code));
 }

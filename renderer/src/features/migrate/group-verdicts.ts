@@ -19,6 +19,14 @@ export interface VerdictGroup {
 
 const attention: Record<Verdict['verdict'], number> = { refused: 0, waits: 1, ready: 2 };
 
+/** Verdicts with their sessions, those that need attention first. */
+export function judge(verdicts: readonly Verdict[], sessions: readonly SessionRow[]): JudgedSession[] {
+  const rows = new Map(sessions.map((row) => [row.id, row]));
+  return verdicts
+    .map((verdict) => ({ verdict, session: rows.get(verdict.sessionId) }))
+    .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
+}
+
 /** Groups verdicts by reason: those that need attention first, then the largest. */
 export function groupVerdicts(judged: readonly JudgedSession[]): VerdictGroup[] {
   const groups = new Map<string, JudgedSession[]>();

@@ -12,8 +12,8 @@ import { Button } from '../../ui/Button.tsx';
 import { Confirm } from '../../ui/Dialog.tsx';
 import { Empty } from '../../ui/Empty.tsx';
 import { ExportMenu } from '../../ui/ExportMenu.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { SelectField } from '../../ui/Field.tsx';
-import { Notice } from '../../ui/Notice.tsx';
 import { VirtualList } from '../../ui/VirtualList.tsx';
 import styles from './Observations.module.css';
 import { observationKey, selectObservations, valuesOf } from './select.ts';
@@ -63,11 +63,7 @@ export function Observations(): ReactNode {
           </Button>
         </div>
       </div>
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
       <div className={styles.frame} {...held.frame}>
         {held.shown.length === 0 ? (
           <Nothing filtered={all.length > 0} />

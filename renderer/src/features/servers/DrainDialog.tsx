@@ -2,19 +2,18 @@ import { useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useHost } from '../../bridge/client.ts';
 import { plural } from '../../lib/format.ts';
+import { millisecondsOf } from '../../lib/seconds.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { openPanel } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
-import { Lamp } from '../../ui/Lamp.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { SecondsField } from '../../ui/SecondsField.tsx';
-import { BackendMark } from '../endpoints/BackendMark.tsx';
-import { statusLook } from '../endpoints/status.ts';
-import styles from '../migrate/Migrate.module.css';
+import { TargetChoices } from '../endpoints/TargetChoice.tsx';
 import own from './Servers.module.css';
-import { drainTargets, endpointsAt, millisecondsOf } from './words.ts';
+import { drainTargets, endpointsAt } from './words.ts';
 
 interface DrainDialogProps {
   backend: string;
@@ -63,30 +62,7 @@ export function DrainDialog({ backend, onClose }: DrainDialogProps): ReactNode {
           {targets.length === 0 ? (
             <Notice tone="warn">There is no other server to go to. Add an endpoint that points at one first.</Notice>
           ) : (
-            <fieldset className={styles.set}>
-              <legend>To endpoint</legend>
-              <div className={styles.targets}>
-                {targets.map((target) => {
-                  const look = statusLook[target.status];
-                  return (
-                    <label key={target.id} className={styles.target}>
-                      <input type="radio" name="target" value={target.id} checked={to === target.id} onChange={() => setTo(target.id)} />
-                      <span className={styles.name} title={target.id}>
-                        {target.id}
-                      </span>
-                      <span className={styles.where} title={target.statusReason ?? target.backend}>
-                        <Lamp tone={look.tone} shape={look.shape} />
-                        <BackendMark backend={target.backend} />
-                        <span>
-                          {target.backend}
-                          {target.status === 'up' ? '' : `, ${look.words}`}
-                        </span>
-                      </span>
-                    </label>
-                  );
-                })}
-              </div>
-            </fieldset>
+            <TargetChoices legend="To endpoint" targets={targets.map((each) => ({ endpoint: each }))} chosen={to} onChoose={setTo} />
           )}
           {to !== null && (
             <p>
@@ -102,11 +78,7 @@ export function DrainDialog({ backend, onClose }: DrainDialogProps): ReactNode {
               </span>
             </span>
           </label>
-          {failure && (
-            <Notice tone="bad" hint={failure.hint} live>
-              {failure.message}
-            </Notice>
-          )}
+          <FailureNotice failure={failure} />
         </DialogBody>
         <DialogFoot>
           <SecondsField words="Wait at most" value={wait} fits={withinMs !== null} onChange={setWait} />

@@ -1,28 +1,28 @@
 import { useMemo, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
-import type { CarryOptions, EndpointRow, Verdict } from '../../../../core/contract/index.ts';
+import type { EndpointRow, Verdict } from '../../../../core/contract/index.ts';
 import { useHost } from '../../bridge/client.ts';
 import { plural } from '../../lib/format.ts';
+import { millisecondsOf } from '../../lib/seconds.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { openPanel, useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { SecondsField } from '../../ui/SecondsField.tsx';
-import { BackendMark } from '../endpoints/BackendMark.tsx';
-import { statusLook } from '../endpoints/status.ts';
-import { carryOf, mayMove, offers } from '../migrate/carry.ts';
+import { TargetChoices } from '../endpoints/TargetChoice.tsx';
+import { carryOf, mayMove, nothingAlong, offers } from '../migrate/carry.ts';
+import { CarryChoices } from '../migrate/CarryChoices.tsx';
+import { judge } from '../migrate/group-verdicts.ts';
 import styles from '../migrate/Migrate.module.css';
 import { countVerdicts } from '../migrate/targets.ts';
 import { usePreflight } from '../migrate/use-preflight.ts';
 import { Verdicts, verdictWords } from '../migrate/Verdicts.tsx';
-import { millisecondsOf } from './words.ts';
 
-const attention: Record<Verdict['verdict'], number> = { refused: 0, waits: 1, ready: 2 };
 const noVerdicts: readonly Verdict[] = [];
-const nothingAlong: ReadonlySet<keyof CarryOptions> = new Set();
 
 function close(): void {
   useView.setState({ remap: null });
@@ -69,12 +69,7 @@ function Remap({ endpoint, asked }: { endpoint: EndpointRow; asked: string | nul
   const ids = useMemo(() => movers.map((row) => row.id), [movers]);
   const preflight = usePreflight(ids, to, 0);
   const verdicts = preflight.state === 'known' ? preflight.verdicts : noVerdicts;
-  const judged = useMemo(() => {
-    const rows = new Map(movers.map((row) => [row.id, row]));
-    return verdicts
-      .map((verdict) => ({ verdict, session: rows.get(verdict.sessionId) }))
-      .sort((a, b) => attention[a.verdict.verdict] - attention[b.verdict.verdict]);
-  }, [verdicts, movers]);
+  const judged = useMemo(() => judge(verdicts, movers), [verdicts, movers]);
   const counts = countVerdicts(verdicts);
   const staying = verdicts.filter((each) => !mayMove(each, along)).length;
   const offered = offers(verdicts);
@@ -117,14 +112,12 @@ function Remap({ endpoint, asked }: { endpoint: EndpointRow; asked: string | nul
           {targets.length === 0 ? (
             <Notice tone="warn">There is no other server to point it at. Add an endpoint that leads to one first.</Notice>
           ) : (
-            <fieldset className={styles.set}>
-              <legend>At the server of endpoint</legend>
-              <div className={styles.targets}>
-                {targets.map((each) => (
-                  <TargetChoice key={each.id} target={each} checked={to === each.id} onChoose={() => setTo(each.id)} />
-                ))}
-              </div>
-            </fieldset>
+            <TargetChoices
+              legend="At the server of endpoint"
+              targets={targets.map((each) => ({ endpoint: each }))}
+              chosen={to}
+              onChoose={setTo}
+            />
           )}
           {target && (
             <p>
@@ -163,40 +156,14 @@ function Remap({ endpoint, asked }: { endpoint: EndpointRow; asked: string | nul
               {preflight.state === 'known' && <Verdicts judged={judged} />}
             </div>
           </section>
-          {offered.length > 0 && (
-            <fieldset className={styles.set}>
-              <legend>Take along what refuses them</legend>
-              <div className={styles.along}>
-                {offered.map(({ option, words }) => (
-                  <label key={option}>
-                    <input
-                      type="checkbox"
-                      checked={along.has(option)}
-                      onChange={(event) => {
-                        const next = new Set(along);
-                        if (event.target.checked) next.add(option);
-                        else next.delete(option);
-                        setAlong(next);
-                      }}
-                    />
-                    {words}
-                  </label>
-                ))}
-                <span>They are read, rebuilt there and compared while the client is held; what cannot be rebuilt stays where it is.</span>
-              </div>
-            </fieldset>
-          )}
+          <CarryChoices offered={offered} along={along} onChange={setAlong} />
           {staying > 0 && (
             <Notice tone="warn">
               {plural(staying, 'session')} cannot move as {staying === 1 ? 'it is' : 'they are'}: tried again until the time is over, and
               left on {endpoint.backend} then.
             </Notice>
           )}
-          {failure && (
-            <Notice tone="bad" hint={failure.hint} live>
-              {failure.message}
-            </Notice>
-          )}
+          <FailureNotice failure={failure} />
         </DialogBody>
         <DialogFoot>
           <SecondsField words="Wait at most" value={seconds} fits={withinMs !== null} onChange={setSeconds} />
@@ -207,25 +174,5 @@ function Remap({ endpoint, asked }: { endpoint: EndpointRow; asked: string | nul
         </DialogFoot>
       </form>
     </Dialog>
-  );
-}
-
-function TargetChoice({ target, checked, onChoose }: { target: EndpointRow; checked: boolean; onChoose: () => void }): ReactNode {
-  const look = statusLook[target.status];
-  return (
-    <label className={styles.target}>
-      <input type="radio" name="target" value={target.id} checked={checked} onChange={onChoose} />
-      <span className={styles.name} title={target.id}>
-        {target.id}
-      </span>
-      <span className={styles.where} title={target.statusReason ?? target.backend}>
-        <Lamp tone={look.tone} shape={look.shape} />
-        <BackendMark backend={target.backend} />
-        <span>
-          {target.backend}
-          {target.status === 'up' ? '' : `, ${look.words}`}
-        </span>
-      </span>
-    </label>
   );
 }

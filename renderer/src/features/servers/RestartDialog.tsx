@@ -2,15 +2,15 @@ import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { useHost } from '../../bridge/client.ts';
 import { plural } from '../../lib/format.ts';
+import { millisecondsOf } from '../../lib/seconds.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { openPanel } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog, DialogBody, DialogFoot } from '../../ui/Dialog.tsx';
-import { Notice } from '../../ui/Notice.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { SecondsField } from '../../ui/SecondsField.tsx';
 import own from './Servers.module.css';
-import { millisecondsOf } from './words.ts';
 
 interface RestartDialogProps {
   backend: string;
@@ -57,11 +57,7 @@ export function RestartDialog({ backend, onClose }: RestartDialogProps): ReactNo
             Sessions with temporary tables, held cursors or advisory locks would lose them: they are named, and nothing happens before they
             are through.
           </p>
-          {failure && (
-            <Notice tone="bad" hint={failure.hint} live>
-              {failure.message}
-            </Notice>
-          )}
+          <FailureNotice failure={failure} />
         </DialogBody>
         <DialogFoot>
           <SecondsField words="Give up after" value={wait} fits={withinMs !== null} onChange={setWait} />

@@ -11,9 +11,3 @@ export function endpointsAt(endpoints: readonly EndpointRow[], backend: string):
 export function drainTargets(endpoints: readonly EndpointRow[], backend: string): EndpointRow[] {
   return endpoints.filter((endpoint) => endpoint.backend !== backend && endpoint.redirectedTo === null);
 }
-
-/** Seconds from a field, as milliseconds; null where they do not fit. */
-export function millisecondsOf(text: string): number | null {
-  const value = Number(text);
-  return text.trim() !== '' && Number.isFinite(value) && value >= 0 && value <= 3600 ? Math.round(value * 1000) : null;
-}

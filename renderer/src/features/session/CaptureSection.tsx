@@ -7,8 +7,8 @@ import { formatClock, formatCount, formatMs, formatSpan, plural } from '../../li
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
-import { Notice } from '../../ui/Notice.tsx';
 import { Section } from './Section.tsx';
 import styles from './Session.module.css';
 import { useCaptured } from './use-captured.ts';
@@ -87,11 +87,7 @@ export function CaptureSection({ id, closed }: { id: number; closed: boolean }):
           </Button>
         )}
       </div>
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
       {statements.length > 0 && (
         // The list scrolls in its own frame, so it must be possible to reach it with the keyboard.
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex

@@ -7,7 +7,7 @@ import { useServer } from '../../store/server.ts';
 import { useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
 import { ExportMenu } from '../../ui/ExportMenu.tsx';
-import { Notice } from '../../ui/Notice.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { useAddress } from './address.ts';
 import { BulkBar } from './BulkBar.tsx';
 import { ColumnChooser } from './ColumnChooser.tsx';
@@ -74,20 +74,7 @@ export function SessionsView(): ReactNode {
           </div>
         </div>
         <QuickFilters />
-        {failure && (
-          <Notice
-            tone="bad"
-            hint={failure.hint}
-            live
-            actions={
-              <Button small onClick={clear}>
-                Dismiss
-              </Button>
-            }
-          >
-            {failure.message}
-          </Notice>
-        )}
+        <FailureNotice failure={failure} onDismiss={clear} />
         <div className={styles.stage}>
           {empty ? (
             <div className={styles.empty}>

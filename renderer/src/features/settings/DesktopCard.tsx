@@ -3,8 +3,8 @@ import type { ReactNode } from 'react';
 import type { DesktopSettings, DesktopView } from '../../../../core/contract/index.ts';
 import { useHost } from '../../bridge/client.ts';
 import { useAction } from '../../lib/use-action.ts';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { ChoiceField } from '../../ui/Field.tsx';
-import { Notice } from '../../ui/Notice.tsx';
 import { Switch } from '../../ui/Switch.tsx';
 import { Card } from './Card.tsx';
 import styles from './Settings.module.css';
@@ -53,11 +53,7 @@ export function DesktopCard(): ReactNode {
           </p>
         </>
       )}
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
     </Card>
   );
 }

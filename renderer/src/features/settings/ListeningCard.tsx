@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { useHost } from '../../bridge/client.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
-import { Notice } from '../../ui/Notice.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Switch } from '../../ui/Switch.tsx';
 import { Card } from './Card.tsx';
 import styles from './Settings.module.css';
@@ -37,11 +37,7 @@ export function ListeningCard(): ReactNode {
         onChange={(admit) => run(() => call('clients.admit', { admit }))}
       />
       <p className={styles.soft}>Off: new clients are refused and told to try again later; those that are connected go on.</p>
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
     </Card>
   );
 }

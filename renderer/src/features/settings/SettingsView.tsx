@@ -6,6 +6,7 @@ import { useHost } from '../../bridge/client.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { AppearanceCard } from './AppearanceCard.tsx';
 import { AuthenticationCard } from './AuthenticationCard.tsx';
@@ -117,11 +118,7 @@ function Form({ view }: { view: HostSettings }): ReactNode {
           {busy ? 'Applying…' : 'Apply'}
         </Button>
       </form>
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
       {view.problems.length > 0 && (
         <Notice tone="warn" live>
           <ul className={styles.problems}>

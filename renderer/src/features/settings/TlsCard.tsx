@@ -5,8 +5,8 @@ import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { CopyLine } from '../../ui/CopyLine.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { ChoiceField, TextField } from '../../ui/Field.tsx';
-import { Notice } from '../../ui/Notice.tsx';
 import { Card } from './Card.tsx';
 import styles from './Settings.module.css';
 import type { Draft } from './draft.ts';
@@ -106,11 +106,7 @@ function LocalCertificate({ authorityFile, made }: { authorityFile: string | nul
           </p>
         </div>
       )}
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
     </>
   );
 }

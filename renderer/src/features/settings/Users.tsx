@@ -5,6 +5,7 @@ import { useHost } from '../../bridge/client.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Confirm } from '../../ui/Dialog.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { TextField } from '../../ui/Field.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import styles from './Settings.module.css';
@@ -93,11 +94,7 @@ export function Users({ users }: { users: readonly { name: string }[] }): ReactN
           {done}
         </Notice>
       )}
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
       {removing !== null && (
         <Confirm
           title={`Remove user ${removing}?`}

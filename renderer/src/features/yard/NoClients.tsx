@@ -6,7 +6,7 @@ import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { CopyLine } from '../../ui/CopyLine.tsx';
-import { Notice } from '../../ui/Notice.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { waitForFirst } from '../onboarding/progress.ts';
 import styles from './Yard.module.css';
 
@@ -35,11 +35,7 @@ export function NoClients(): ReactNode {
           Switch on the demo workload
         </Button>
       )}
-      {failure && (
-        <Notice tone="bad" hint={failure.hint} live>
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} />
     </>
   );
 }

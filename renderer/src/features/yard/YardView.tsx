@@ -6,7 +6,7 @@ import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
 import { openMigrate, select, useView } from '../../store/view.ts';
 import { Button } from '../../ui/Button.tsx';
-import { Notice } from '../../ui/Notice.tsx';
+import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { PointMenu } from '../../ui/PointMenu.tsx';
 import { FirstSteps } from '../onboarding/FirstSteps.tsx';
 import { FreezeButton } from '../sessions/FreezeButton.tsx';
@@ -71,20 +71,7 @@ function LiveYard(): ReactNode {
         </span>
         <Selection />
       </div>
-      {failure && (
-        <Notice
-          tone="bad"
-          hint={failure.hint}
-          live
-          actions={
-            <Button small onClick={clear}>
-              Dismiss
-            </Button>
-          }
-        >
-          {failure.message}
-        </Notice>
-      )}
+      <FailureNotice failure={failure} onDismiss={clear} />
       <Stage frame={frame} picked={picked} onPick={setPicked} onMenu={openMenu} noClients={<NoClients />} />
       <Desk
         node={node}
