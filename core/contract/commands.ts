@@ -67,7 +67,7 @@ export const commands = [
   { id: 'go.settings', label: 'Go to settings', keys: ['8', 'Mod+,'], ...goTo },
 
   { id: 'session.details', label: 'Show details', group: 'Sessions', on: 'session', keys: ['Enter'], menu: 'session' },
-  { id: 'sessions.move', label: 'Migrate to…', group: 'Sessions', on: 'sessions', keys: ['M'], menu: 'session' },
+  { id: 'sessions.move', label: 'Move to…', group: 'Sessions', on: 'sessions', keys: ['M'], menu: 'session' },
   { id: 'session.filterBy', label: 'Filter by what it says…', group: 'Sessions', on: 'session', keys: ['F'], menu: 'session' },
   { id: 'sessions.top', label: 'Keep on top or let go', group: 'Sessions', on: 'sessions', keys: ['T'], menu: 'session' },
   { id: 'sessions.flag', label: 'Flag or take the flag away', group: 'Sessions', on: 'sessions', keys: ['G'], menu: 'session' },

@@ -55,7 +55,7 @@ test('the list of keys shows them, and switches single ones off', async ({ page,
   await openStandin({ sessions: 3 }, '#/sessions');
   await page.keyboard.press('?');
   const dialog = page.getByRole('dialog', { name: 'Commands and keys' });
-  await expect(dialog.getByText('Migrate to…')).toBeVisible();
+  await expect(dialog.getByText('Move to…')).toBeVisible();
   await expectAccessible(page, 'the list of keys');
   await dialog.getByRole('switch').click();
   await page.keyboard.press('Escape');

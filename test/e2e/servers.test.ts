@@ -68,7 +68,7 @@ test('what refuses a session can be taken along, and its timeline tells of it', 
     .getByRole('button', { name: /^Open details of session/ })
     .click();
   const drawer = page.getByRole('complementary', { name: /^Details of session/ });
-  await drawer.getByRole('button', { name: 'Migrate to…' }).click();
+  await drawer.getByRole('button', { name: 'Move to…' }).click();
   const dialog = page.getByRole('dialog', { name: /^Migrate / });
   await dialog.getByRole('radio', { name: /ep-b/ }).check();
   await expect(dialog.getByRole('button', { name: 'None can move' })).toBeDisabled();

@@ -163,8 +163,8 @@ test('clients that are killed are seen to go, and hold nothing on the server', a
   // Its client may only have closed its half and still read: the answer is owed until the operator says otherwise.
   await expect(sleeper).toContainText('closing');
   await sleeper.click();
-  await page.getByRole('button', { name: 'Close…' }).click();
-  await page.getByRole('alertdialog').getByRole('button', { name: 'Close 1 session' }).click();
+  await page.getByRole('button', { name: 'End…' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'End 1 session' }).click();
   await expect(sleeper.getByRole('checkbox')).toBeDisabled();
   // Rows keep their places under the pointer.
   await page.getByRole('heading', { name: 'Sessions' }).hover();

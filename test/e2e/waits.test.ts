@@ -67,15 +67,15 @@ test('a statement is cancelled, a session closed after a question, a wait ended;
   await page.mouse.move(5, 5);
   await expect(waiters(page)).toHaveCount(1);
 
-  const close = sessionIn(holders(page), 3).getByRole('button', { name: 'Close… session 3' });
+  const close = sessionIn(holders(page), 3).getByRole('button', { name: 'End… session 3' });
   await close.click();
-  const question = page.getByRole('alertdialog', { name: 'Close session 3?' });
+  const question = page.getByRole('alertdialog', { name: 'End session 3?' });
   await expect(question.getByRole('button', { name: 'Cancel' })).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(close).toBeFocused();
   expect(host.world.sessions.has(3)).toBe(true);
   await close.click();
-  await question.getByRole('button', { name: 'Close session' }).click();
+  await question.getByRole('button', { name: 'End session' }).click();
   await expect.poll(() => host.world.sessions.has(3)).toBe(false);
   await expect(page.getByRole('status').filter({ hasText: 'Session 3: Closed.' })).toBeVisible();
 

@@ -162,7 +162,7 @@ test('without a mouse: opened, read, captured, moved and closed', async ({ page,
     await tabTo(page, drawer.getByRole('button', { name: 'Stop capturing' }), 'Shift+Tab');
     await page.keyboard.press('Enter');
     await expect(page.getByTestId('capture-strip')).toHaveCount(0);
-    await tabTo(page, drawer.getByRole('button', { name: 'Migrate to…' }), 'Shift+Tab');
+    await tabTo(page, drawer.getByRole('button', { name: 'Move to…' }), 'Shift+Tab');
     await page.keyboard.press('Enter');
     const dialog = page.getByRole('dialog', { name: /^Migrate / });
     await tabTo(page, dialog.getByRole('radio', { name: /ep-b/ }));

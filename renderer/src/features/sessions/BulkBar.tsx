@@ -17,13 +17,12 @@ const copies = ['copy.psql', 'copy.url', 'copy.environment', 'copy.json', 'copy.
 interface BulkBarProps {
   /** What the filter finds, in the table's order. */
   order: readonly number[];
-  onEnd: (ids: readonly number[]) => void;
   /** Work whose failure is to be shown. */
   run: (work: () => Promise<unknown>) => void;
 }
 
 /** What can be done with the sessions that are selected. It has a place of its own under the table and covers no row. */
-export function BulkBar({ order, onEnd, run }: BulkBarProps): ReactNode {
+export function BulkBar({ order, run }: BulkBarProps): ReactNode {
   const call = useHost();
   const give = useCommand();
   const selected = useView((state) => state.selected);
@@ -52,7 +51,7 @@ export function BulkBar({ order, onEnd, run }: BulkBarProps): ReactNode {
       >
         Cancel statements
       </Button>
-      <Button look="danger" onClick={() => onEnd(ids)}>
+      <Button look="danger" onClick={() => give('sessions.close')}>
         End…
       </Button>
       <Menu

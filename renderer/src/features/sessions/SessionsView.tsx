@@ -1,6 +1,7 @@
-import { Suspense, lazy, useRef, useState } from 'react';
+import { Suspense, lazy, useRef } from 'react';
 import type { ReactNode } from 'react';
-import { useHost } from '../../bridge/client.ts';
+import { nowhere } from '../../commands/situation.ts';
+import { useCommand } from '../../commands/use-command.ts';
 import { formatCount, plural } from '../../lib/format.ts';
 import { useAction } from '../../lib/use-action.ts';
 import { useServer } from '../../store/server.ts';
@@ -22,13 +23,12 @@ import { SavedViews } from './SavedViews.tsx';
 import styles from './Sessions.module.css';
 import { useOrder } from './use-order.ts';
 
-const Confirm = lazy(() => import('./Confirm.tsx'));
 const FilterMenu = lazy(() => import('./FilterMenu.tsx').then((module) => ({ default: module.FilterMenu })));
 const NoteDialog = lazy(() => import('./NoteDialog.tsx'));
 
 /** The live table of sessions with its filter, its bulk actions and the drawer of one session. */
 export function SessionsView(): ReactNode {
-  const call = useHost();
+  const give = useCommand();
   const frozen = useView((state) => state.frozen);
   useAddress();
   const held = useRef(false);
@@ -41,13 +41,7 @@ export function SessionsView(): ReactNode {
   const detail = useView((state) => state.detail);
   const total = useServer((state) => state.sessions.size);
   const known = useServer((state) => state.host !== null);
-  const [closing, setClosing] = useState<readonly number[] | null>(null);
   const { failure, run, clear } = useAction();
-
-  const closeSessions = (ids: readonly number[]): void => {
-    setClosing(null);
-    run(() => Promise.all(ids.map((sessionId) => call('session.close', { sessionId }))));
-  };
 
   const empty = known && total === 0 && order.length === 0 && !frozen;
   return (
@@ -91,11 +85,13 @@ export function SessionsView(): ReactNode {
               </Button>
             </p>
           )}
-          {detail !== null && <Drawer key={detail} id={detail} onCloseSession={(id) => setClosing([id])} />}
+          {detail !== null && (
+            <Drawer key={detail} id={detail} onCloseSession={(id) => give('sessions.close', { ...nowhere, session: id, alone: true })} />
+          )}
         </div>
         {!empty && (
           <div className={styles.foot}>
-            <BulkBar order={order} onEnd={setClosing} run={run} />
+            <BulkBar order={order} run={run} />
             {!choosing && (
               <p className={styles.help}>
                 <kbd>↑</kbd> <kbd>↓</kbd> move, <kbd>Space</kbd> selects a row or pauses the view, <kbd>Ctrl A</kbd> selects all,{' '}
@@ -114,17 +110,6 @@ export function SessionsView(): ReactNode {
       {noteOn !== null && (
         <Suspense fallback={null}>
           <NoteDialog key={noteOn} id={noteOn} />
-        </Suspense>
-      )}
-      {closing && (
-        <Suspense fallback={null}>
-          <Confirm
-            title={closing.length === 1 ? `End session ${closing[0]}?` : `End ${plural(closing.length, 'session')}?`}
-            consequence="Each client gets the error 57P01 and loses its connection; a transaction that is open is rolled back. To move clients without an error, move them instead."
-            action={`End ${plural(closing.length, 'session')}`}
-            onConfirm={() => closeSessions(closing)}
-            onCancel={() => setClosing(null)}
-          />
         </Suspense>
       )}
     </div>

@@ -62,7 +62,7 @@ export function HolderRow({ id, onClose }: { id: number; onClose: (id: number) =
       <div className={styles.actions}>
         <Act id={id} work="cancel" label="Cancel" refusal={freed || row.state !== 'active' ? 'It runs nothing' : null} />
         <Act id={id} work="rollback" label="Roll back" refusal={rollbackRefusal(row, freed)} />
-        <Act id={id} work="close" label="Close…" refusal={isGone ? 'It is closed' : null} onAct={() => onClose(id)} />
+        <Act id={id} work="close" label="End…" refusal={isGone ? 'It is closed' : null} onAct={() => onClose(id)} />
       </div>
     </div>
   );

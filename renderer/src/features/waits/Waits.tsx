@@ -56,9 +56,9 @@ export function Waits({ params }: { params: URLSearchParams }): ReactNode {
       </section>
       {closing !== null && (
         <Confirm
-          title={`Close session ${closing}?`}
+          title={`End session ${closing}?`}
           consequence="Its client gets the error 57P01 and loses its connection; a transaction that is open is rolled back."
-          action="Close session"
+          action="End session"
           onConfirm={() => {
             setClosing(null);
             void act(call, closing, 'close');
