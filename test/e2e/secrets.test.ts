@@ -112,7 +112,7 @@ test('none is in the heap of the window, whatever it has been shown', async ({ p
 
   await tickSessions(page, ['carols-application']);
   await page
-    .getByRole('button', { name: /^Migrate/ })
+    .getByRole('button', { name: 'Move to…' })
     .first()
     .click();
   await migrateDialog(page)
@@ -128,7 +128,7 @@ test('none is in the heap of the window, whatever it has been shown', async ({ p
   await expect(newestPanel(page)).toContainText(/moved|success/i);
   expect((await client.query('SELECT inet_server_port() AS port')).rows).toEqual([{ port: second.port }]);
 
-  for (const view of ['Endpoints', 'Pools', 'Migrations', 'Events', 'Settings'] as View[]) await goTo(page, view);
+  for (const view of ['Yard', 'Endpoints', 'Pools', 'Migrations', 'History', 'Events', 'Settings'] as View[]) await goTo(page, view);
   await page.getByRole('textbox', { name: 'User name' }).fill('dave');
   await page.getByLabel('User password').fill(typed.user);
   await page.getByRole('button', { name: 'Add user' }).click();
