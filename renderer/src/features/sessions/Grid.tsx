@@ -13,7 +13,7 @@ import { Row } from './Row.tsx';
 import { clickSelection } from './selection.ts';
 import { isSortColumn } from './sort.ts';
 
-/** Cells are tinted only with fewer rows in sight than this. */
+/** Cells are tinted only in a list with fewer rows than this. */
 const TINTED_ROWS = 30;
 
 /** Applies the filter that a cell stands for: shows only its like, or leaves them out. */
@@ -80,9 +80,8 @@ export function Grid({ order, held }: GridProps): ReactNode {
     ),
   });
 
-  // With more rows in sight, or a reader who wants none of it, tints would only be noise.
-  const inSight = Math.min(order.length, Math.ceil((virtual.scrollRect?.height ?? 0) / rowPx));
-  const tints = motion && inSight < TINTED_ROWS;
+  // With more rows, or for a reader who wants none of it, tints would only be noise, and a page that is painted all the time.
+  const tints = motion && order.length < TINTED_ROWS;
 
   useEffect(() => virtual.measure(), [virtual, rowPx]);
 
