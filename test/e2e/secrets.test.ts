@@ -111,10 +111,7 @@ test('none is in the heap of the window, whatever it has been shown', async ({ p
   await expect(login(host.proxy.port, password.wrong, 'first/postgres')).rejects.toThrow('password authentication failed');
 
   await tickSessions(page, ['carols-application']);
-  await page
-    .getByRole('button', { name: 'Move to…' })
-    .first()
-    .click();
+  await page.getByRole('button', { name: 'Move to…' }).first().click();
   await migrateDialog(page)
     .getByRole('radio', { name: /^wrong/ })
     .click();
