@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import type { History } from '../../../../core/contract/index.ts';
 import { formatClock, formatCount, formatMoment, formatMs, formatShort } from '../../lib/format.ts';
 import { Empty } from '../../ui/Empty.tsx';
+import { ScrollRegion } from '../../ui/ScrollRegion.tsx';
 import styles from './History.module.css';
 import { historyRows, pauseRows } from './rows.ts';
 import type { HistoryRow } from './rows.ts';
@@ -51,8 +52,7 @@ export function Tables({ history }: { history: History }): ReactNode {
   if (rows.length === 0) return <Empty title="Nothing is measured yet">The first second is under way.</Empty>;
   return (
     <>
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, and holds nothing else that could have the focus */}
-      <div className={styles.tableFrame} role="region" aria-label="Figures over time" tabIndex={0}>
+      <ScrollRegion className={styles.tableFrame} label="Figures over time">
         <table className={styles.table}>
           <caption className={styles.soft}>
             Largest value in each {formatMs(history.bucketMs)}; migrations are counted.
@@ -81,7 +81,7 @@ export function Tables({ history }: { history: History }): ReactNode {
             ))}
           </tbody>
         </table>
-      </div>
+      </ScrollRegion>
       <div className={styles.pair}>
         <table className={styles.table}>
           <caption className={styles.soft}>

@@ -14,6 +14,7 @@ import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { SecondsField } from '../../ui/SecondsField.tsx';
+import { ScrollRegion } from '../../ui/ScrollRegion.tsx';
 import { TargetChoices } from '../endpoints/TargetChoice.tsx';
 import { carryOf, mayMove, nothingAlong, offers } from './carry.ts';
 import { CarryChoices } from './CarryChoices.tsx';
@@ -145,9 +146,7 @@ export function MigrateDialog(): ReactNode {
               </Button>
             </div>
             {sessionIds.length > 1 && <VerdictTools sight={sight} onChange={setSight} />}
-            {/* The list scrolls, so the keyboard must be able to reach it. */}
-            {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-            <div className={styles.verdicts} tabIndex={0} role="region" aria-label="Verdict per session">
+            <ScrollRegion className={styles.verdicts} label="Verdict per session">
               {preflight.state === 'none' && <p className={styles.placeholder}>Choose where to, and each session is checked first.</p>}
               {preflight.state === 'asking' && <p className={styles.placeholder}>Checking {plural(movers.length, 'session')}…</p>}
               {preflight.state === 'failed' && (
@@ -159,7 +158,7 @@ export function MigrateDialog(): ReactNode {
               {preflight.state === 'known' && judged.length > 0 && seen.length === 0 && (
                 <p className={styles.placeholder}>None of the {plural(judged.length, 'verdict')} has that.</p>
               )}
-            </div>
+            </ScrollRegion>
           </section>
           <CarryChoices offered={offered} along={along} onChange={setAlong} />
           {counts.waits > 0 && movable.length + counts.waits > 1 && (

@@ -5,14 +5,14 @@ import { formatMs, plural } from '../../lib/format.ts';
 import { OutcomeLabel } from './Outcome.tsx';
 import styles from './Panels.module.css';
 import { stages, stageOf } from './progress.ts';
+import { ScrollRegion } from '../../ui/ScrollRegion.tsx';
 
 const SHOWN = 60;
 
 /** How far each session of an operation is, or how its move ended. */
 export function Steps({ steps }: { steps: readonly TransferRow[] }): ReactNode {
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- the list scrolls, so the keyboard must be able to reach it
-    <div className={styles.steps} tabIndex={0} role="region" aria-label="Steps per session" hidden={steps.length === 0}>
+    <ScrollRegion className={styles.steps} label="Steps per session" hidden={steps.length === 0}>
       <ul>
         {steps.slice(0, SHOWN).map((step) => (
           <li key={step.id} className={styles.step}>
@@ -32,7 +32,7 @@ export function Steps({ steps }: { steps: readonly TransferRow[] }): ReactNode {
         ))}
         {steps.length > SHOWN && <li className={styles.step}>and {plural(steps.length - SHOWN, 'more session')}</li>}
       </ul>
-    </div>
+    </ScrollRegion>
   );
 }
 

@@ -13,6 +13,7 @@ import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
 import { Notice } from '../../ui/Notice.tsx';
 import { SecondsField } from '../../ui/SecondsField.tsx';
+import { ScrollRegion } from '../../ui/ScrollRegion.tsx';
 import { TargetChoices } from '../endpoints/TargetChoice.tsx';
 import { carryOf, mayMove, nothingAlong, offers } from '../migrate/carry.ts';
 import { CarryChoices } from '../migrate/CarryChoices.tsx';
@@ -140,9 +141,7 @@ function Remap({ endpoint, asked }: { endpoint: EndpointRow; asked: string | nul
               )}
               <span />
             </div>
-            {/* The list scrolls, so the keyboard must be able to reach it. */}
-            {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-            <div className={styles.verdicts} tabIndex={0} role="region" aria-label="Verdict per session">
+            <ScrollRegion className={styles.verdicts} label="Verdict per session">
               {to === null && <p className={styles.placeholder}>Choose a server, and each session is checked first.</p>}
               {to !== null && ids.length === 0 && (
                 <p className={styles.placeholder}>The endpoint has no session to move: only new clients are concerned.</p>
@@ -154,7 +153,7 @@ function Remap({ endpoint, asked }: { endpoint: EndpointRow; asked: string | nul
                 </Notice>
               )}
               {preflight.state === 'known' && <Verdicts judged={judged} />}
-            </div>
+            </ScrollRegion>
           </section>
           <CarryChoices offered={offered} along={along} onChange={setAlong} />
           {staying > 0 && (

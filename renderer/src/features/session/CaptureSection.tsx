@@ -9,6 +9,7 @@ import { useServer } from '../../store/server.ts';
 import { Button } from '../../ui/Button.tsx';
 import { FailureNotice } from '../../ui/FailureNotice.tsx';
 import { Lamp } from '../../ui/Lamp.tsx';
+import { ScrollRegion } from '../../ui/ScrollRegion.tsx';
 import { Section } from './Section.tsx';
 import styles from './Session.module.css';
 import { useCaptured } from './use-captured.ts';
@@ -89,15 +90,13 @@ export function CaptureSection({ id, closed }: { id: number; closed: boolean }):
       </div>
       <FailureNotice failure={failure} />
       {statements.length > 0 && (
-        // The list scrolls in its own frame, so it must be possible to reach it with the keyboard.
-        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-        <div className={styles.captured} role="region" aria-label="Captured statements" tabIndex={0}>
+        <ScrollRegion className={styles.captured} label="Captured statements">
           <ol className={styles.list}>
             {statements.map((statement) => (
               <Statement key={statement.id} statement={statement} />
             ))}
           </ol>
-        </div>
+        </ScrollRegion>
       )}
       {isOn && statements.length === 0 && <p className={styles.source}>It has run nothing since.</p>}
       {statements.length > 0 && (
